@@ -1,0 +1,102 @@
+"""The one door through which other programs are run: argument lists, never a shell."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cicd_actions.errors import ActionError
+
+_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """What a finished program left: ``seconds`` is wall time; ``timed_out`` means that we ended it."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+    seconds: float
+    timed_out: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """True when the program ended by itself with exit code 0."""
+        return self.returncode == 0 and not self.timed_out
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    input: str | None = None,  # noqa: A002 - the name that subprocess uses
+    timeout: float | None = None,
+    merge_stderr: bool = False,
+) -> Completed:
+    """Run a program to its end and return what it printed; a non-zero exit is not an error here.
+
+    Output is decoded as UTF-8 with replacement, so hostile bytes cannot break the caller. The program gets its own
+    process group; after ``timeout`` seconds the whole group is ended, so that no grandchild is left behind.
+
+    Raises:
+        ActionError: The program is not there or may not be executed.
+    """
+    words = tuple(str(word) for word in argv)
+    started = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merge_stderr else subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ActionError(
+            f"Could not start {words[0]!r}: {error.strerror or error}.",
+            hint=f"Install {Path(words[0]).name} or put it on PATH.",
+        ) from error
+    data = None if input is None else input.encode()
+    timed_out = False
+    try:
+        out, err = process.communicate(data, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+        out, err = _end(process)
+    except BaseException:
+        _end(process)
+        raise
+    return Completed(
+        argv=words,
+        returncode=process.returncode,
+        stdout=_text(out),
+        stderr=_text(err),
+        seconds=time.monotonic() - started,
+        timed_out=timed_out,
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        try:
+            return process.communicate(timeout=_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+    return b"", b""
+
+
+def _text(data: bytes | None) -> str:
+    return "" if data is None else data.decode("utf-8", errors="replace")
