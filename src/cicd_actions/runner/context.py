@@ -102,6 +102,4 @@ def _read_event(path: str) -> Mapping[str, Any]:
         event = error
     if isinstance(event, dict):
         return event
-    raise ConfigError(
-        Problem(input="GITHUB_EVENT_PATH", value=path, what="does not hold a JSON object")
-    )
+    raise ConfigError(Problem(input="GITHUB_EVENT_PATH", value=path, what="does not hold a JSON object"))

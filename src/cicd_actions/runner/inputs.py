@@ -90,9 +90,7 @@ class Inputs:
         self._check_bounds(name, number, minimum, maximum)
         return number
 
-    def number(
-        self, name: str, *, minimum: float | None = None, maximum: float | None = None
-    ) -> float:
+    def number(self, name: str, *, minimum: float | None = None, maximum: float | None = None) -> float:
         """Return a number within the bounds; ``nan`` and ``inf`` are refused."""
         value = self.text(name).removesuffix("%")
         if not re.fullmatch(r"-?\d+(\.\d+)?", value):
@@ -159,9 +157,7 @@ class Inputs:
         if self._problems:
             raise ConfigError(*self._problems)
 
-    def _check_bounds(
-        self, name: str, number: float, minimum: float | None, maximum: float | None
-    ) -> None:
+    def _check_bounds(self, name: str, number: float, minimum: float | None, maximum: float | None) -> None:
         if minimum is not None and number < minimum:
             self.problem(name, f"is below {minimum:g}", f"Give {minimum:g} or more.")
         if maximum is not None and number > maximum:
