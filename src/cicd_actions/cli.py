@@ -98,8 +98,8 @@ def _stage_command(slug: str) -> click.Command:
     settings = importlib.import_module(f"{package}.settings")
     specs: Sequence[Input] = settings.INPUTS
 
-    @click.pass_obj
-    def callback(env: Mapping[str, str], json_output: bool, **options: str | None) -> int:
+    def callback(json_output: bool, **options: str | None) -> int:
+        env: Mapping[str, str] = click.get_current_context().obj
         names = {spec.name.replace("-", "_"): spec.name for spec in specs}
         given = {names[key]: value for key, value in options.items() if value is not None}
         emitter = Emitter(
