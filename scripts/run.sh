@@ -13,7 +13,7 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 
 fail() { # title, what to do
   if [ "${GITHUB_ACTIONS:-}" = true ]; then
-    printf '::error title=cicd-actions could not be set up::%s%%0AWhat to do: %s\n' "$1" "$2"
+    printf '::error title=cicd-actions could not be set up::%s%%0AWhat to do: %s\n' "$1" "$2" >&2
   else
     printf 'error: %s\nWhat to do: %s\n' "$1" "$2" >&2
   fi
@@ -44,10 +44,9 @@ digest() { # one digest over the sources, the locked requirements and the interp
 }
 
 make_environment() { # into "$home"
-  local fresh
   mkdir -p -- "$(dirname -- "$home")"
   fresh=$(mktemp -d -- "$home.XXXXXX")
-  trap 'rm -rf -- "$fresh"' EXIT
+  trap 'rm -rf -- "$fresh"' EXIT # gone already when all went well
   "$python" -I -m venv "$fresh" >&2 || fail "Python could not make a virtual environment in $fresh." \
     "Look at the message above; the disk may be full or the folder read-only." 3
   "$fresh/bin/python" -I -m pip install --quiet --no-input --disable-pip-version-check --no-compile \

@@ -1,0 +1,1 @@
+"""The whole pipeline on one machine, with the real parts; only GitHub is stood in for."""

@@ -1,0 +1,116 @@
+"""What a scenario came to: stages with status, time and evidence; the same facts as JSON and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cicd_actions.sandbox.scenarios import Scenario, Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage: ``offset`` and ``seconds`` are seconds since the push and its duration (0 when it never ran)."""
+
+    name: str
+    status: Status
+    reason: str = ""
+    offset: float = 0.0
+    seconds: float = 0.0
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkflowRun:
+    """One workflow run: its log is what the runner printed, its summaries are Markdown."""
+
+    name: str
+    event: str
+    conclusion: str
+    offset: float
+    seconds: float
+    log: Sequence[str]
+    summaries: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The end of a scenario; ``problems`` says what did not end as the scenario should (empty: it passed)."""
+
+    scenario: Scenario
+    application: str
+    stages: Sequence[Stage]
+    runs: Sequence[WorkflowRun]
+    image: Mapping[str, Any] | None
+    merge: Mapping[str, Any] | None
+    gitops: Mapping[str, Any] | None
+    notices: Sequence[str]
+    notes: Sequence[str]
+    problems: Sequence[str]
+    seconds: float
+    page: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """``passed`` when the scenario ended as it should, else ``failed``."""
+        return "failed" if self.problems else "passed"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that ``--json`` prints (docs/sandbox.md)."""
+        return {
+            "scenario": self.scenario.name,
+            "verdict": self.verdict,
+            "problems": list(self.problems),
+            "application": self.application,
+            "stages": [
+                {
+                    "name": stage.name,
+                    "status": stage.status,
+                    "reason": stage.reason,
+                    "seconds": round(stage.seconds, 2),
+                    "evidence": dict(stage.evidence),
+                }
+                for stage in self.stages
+            ],
+            "image": self.image,
+            "merge": self.merge,
+            "gitops": self.gitops,
+            "deploy": None,
+            "notices": list(self.notices),
+            "notes": list(self.notes),
+            "seconds": round(self.seconds, 2),
+            "page": self.page,
+        }
+
+
+def compare(scenario: Scenario, stages: Sequence[Stage]) -> list[str]:
+    """Return in what the stages differ from what the scenario expects; a skipped stage is never a difference."""
+    problems = []
+    for stage in stages:
+        expected = scenario.expected_status(stage.name)
+        if stage.status not in (expected, "skipped"):
+            why = f": {stage.reason}" if stage.reason else ""
+            problems.append(f"{stage.name} is {stage.status}, the scenario expects {expected}{why}")
+    return problems
+
+
+def table(outcome: Outcome) -> str:
+    """Return the stages as a table for a terminal."""
+    rows = [("stage", "status", "seconds", "evidence")]
+    for stage in outcome.stages:
+        seconds = f"{stage.seconds:.1f}" if stage.seconds else "-"
+        rows.append((stage.name, stage.status, seconds, stage.reason or headline(stage)))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip() for row in rows]
+    lines.insert(1, "-" * (sum(widths) + 6 + 40))
+    return "\n".join(lines)
+
+
+def headline(stage: Stage) -> str:
+    """Return the evidence of a stage in one line."""
+    shown = []
+    for key, value in stage.evidence.items():
+        if isinstance(value, (str, int, float)) and "\n" not in str(value) and len(str(value)) <= 80:
+            shown.append(f"{key.replace('_', ' ')} {value}")
+    return ", ".join(shown[:3])
