@@ -18,6 +18,7 @@ class Step:
     ended: float
     result: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
+    summaries: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -67,6 +68,8 @@ class ActLog:
         step.ended = now
         if entry.get("command") == "set-output":
             step.outputs[str(entry.get("name", ""))] = str(entry.get("arg", ""))
+        if entry.get("command") == "summary":
+            step.summaries.append(str(entry.get("content", "")))
         if entry.get("stepResult"):
             step.result = str(entry["stepResult"])
 
