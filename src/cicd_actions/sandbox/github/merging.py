@@ -45,7 +45,7 @@ class Comparison:
         return "behind" if self.behind else "identical"
 
 
-class MergeConflict(Exception):
+class MergeConflictError(Exception):
     """The two sides changed the same lines; ``paths`` names the files."""
 
     def __init__(self, paths: tuple[str, ...]) -> None:
@@ -68,13 +68,13 @@ def merge_tree(repo: Repository, base: str, head: str) -> str:
     """The tree of the merge of two commits.
 
     Raises:
-        MergeConflict: It needs a person.
+        MergeConflictError: It needs a person.
     """
     argv = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", base, head)
     code, out, err = repo.git.result(*argv)
     parts = out.decode("utf-8", "replace").split("\0")
     if code == 1:
-        raise MergeConflict(tuple(part for part in parts[1:] if part))
+        raise MergeConflictError(tuple(part for part in parts[1:] if part))
     if code != 0:
         raise GitError(argv, code, err)
     return parts[0].strip()

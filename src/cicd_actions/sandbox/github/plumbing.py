@@ -81,9 +81,7 @@ class Git:
                 check=False,
             )
         except OSError as error:
-            raise ActionError(
-                f"Could not start git: {error.strerror or error}.", hint="Install git."
-            ) from error
+            raise ActionError(f"Could not start git: {error.strerror or error}.", hint="Install git.") from error
         return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
     def __call__(
@@ -103,8 +101,6 @@ class Git:
             raise GitError(argv, code, err)
         return out
 
-    def text(
-        self, *argv: str, data: bytes | None = None, env: Mapping[str, str] | None = None
-    ) -> str:
+    def text(self, *argv: str, data: bytes | None = None, env: Mapping[str, str] | None = None) -> str:
         """Run one command and return its output as stripped text."""
         return self(*argv, data=data, env=env).decode(errors="replace").strip()

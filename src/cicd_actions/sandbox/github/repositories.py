@@ -63,7 +63,7 @@ class Entry:
 
 @dataclass(kw_only=True)
 class Repository:
-    """One bare repository. ``lock`` is held while its refs change, so that every change has one before and one after."""
+    """One bare repository. ``lock`` is held while its refs change: each change has one before and one after."""
 
     owner: str
     name: str
@@ -144,7 +144,12 @@ class Repository:
     # -- history ------------------------------------------------------------------------------------------------
 
     def log(
-        self, revision: str | None = None, *, limit: int = 250, path: str = "", reverse: bool = False
+        self,
+        revision: str | None = None,
+        *,
+        limit: int = 250,
+        path: str = "",
+        reverse: bool = False,
     ) -> list[Commit]:
         """The commits reachable from a revision or in a range, newest first; of the default branch unless named."""
         argv = ["log", "-z", f"--max-count={limit}", _FORMAT]
@@ -190,9 +195,7 @@ class Repository:
         if not rows or rows[0].type != "blob":
             return None
         row = rows[0]
-        return Blob(
-            sha=row.sha, mode=row.mode, path=path, data=self.git("cat-file", "blob", row.sha)
-        )
+        return Blob(sha=row.sha, mode=row.mode, path=path, data=self.git("cat-file", "blob", row.sha))
 
     def show(self, path: str, revision: str | None = None) -> str:
         """A file's text at a revision (the default branch unless named).
@@ -223,9 +226,7 @@ class Repository:
 
     def diff(self, old: str, new: str) -> str:
         """The difference between two revisions, as text."""
-        return self.git("diff", "--no-color", "--no-ext-diff", old, new, "--").decode(
-            errors="replace"
-        )
+        return self.git("diff", "--no-color", "--no-ext-diff", old, new, "--").decode(errors="replace")
 
     def object_type(self, sha: str) -> str | None:
         """``commit``, ``tree``, ``blob``, ``tag`` or None."""

@@ -74,10 +74,7 @@ def write_commit(
 def files_of(source: Mapping[str, str | bytes] | Path) -> list[File]:
     """What a repository is seeded with: a mapping of path to content, or a folder (its ``.git`` is left out)."""
     if not isinstance(source, Path):
-        return [
-            File(path=path, data=data.encode() if isinstance(data, str) else data)
-            for path, data in source.items()
-        ]
+        return [File(path=path, data=data.encode() if isinstance(data, str) else data) for path, data in source.items()]
     found = (p for p in sorted(source.rglob("*")) if p.is_file() and not p.is_symlink())
     kept = ((p, p.relative_to(source)) for p in found)
     return [
