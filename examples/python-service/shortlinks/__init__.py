@@ -1,0 +1,3 @@
+"""A small URL shortener: links in memory, health and metrics endpoints."""
+
+__version__ = "1.0.0"
