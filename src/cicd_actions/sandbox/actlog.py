@@ -19,6 +19,7 @@ class Step:
     result: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
     summaries: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -52,6 +53,11 @@ class ActLog:
         """Return the last step that set any of the outputs ``names``."""
         return next((s for s in reversed(self.steps) if any(n in s.outputs for n in names)), None)
 
+    def first_error(self) -> str:
+        """Return the first error annotation, or the last line that was printed."""
+        errors = [error for step in self.steps for error in step.errors]
+        return errors[0] if errors else (self.lines[-1] if self.lines else "")
+
     def _step(self, entry: Mapping[str, Any], now: float) -> Step | None:
         name, job = entry.get("step"), str(entry.get("job", ""))
         identity = entry.get("stepID")
@@ -68,6 +74,8 @@ class ActLog:
         step.ended = now
         if entry.get("command") == "set-output":
             step.outputs[str(entry.get("name", ""))] = str(entry.get("arg", ""))
+        if entry.get("command") == "error":
+            step.errors.append(str(entry.get("arg") or entry.get("msg", "")))
         if entry.get("command") == "summary":
             step.summaries.append(str(entry.get("content", "")))
         if entry.get("stepResult"):
