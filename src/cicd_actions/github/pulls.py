@@ -1,0 +1,99 @@
+"""One pull request per pair of branches: found or opened, then merged at exactly one commit.
+
+Source: GitHub's REST page "Pull requests" (list, create, merge).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cicd_actions.errors import ActionError
+from cicd_actions.github.answer import Answer
+from cicd_actions.github.problems import refusal
+from cicd_actions.github.session import Session
+
+_NEEDS = "pull-requests: write"
+_MERGE_NEEDS = "contents: write"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pull:
+    """A pull request; ``head_sha`` is where its source branch stands."""
+
+    number: int
+    url: str
+    head_sha: str
+
+
+def open_or_reuse(session: Session, *, head: str, base: str, title: str, body: str = "") -> Pull:
+    """Return the open pull request from ``head`` to ``base``, opening one when there is none.
+
+    Raises:
+        ConfigError, ActionError, UpstreamError: No right (``pull-requests: write``), refused, or GitHub failed.
+    """
+    found = find_open(session, head=head, base=base)
+    if found is not None:
+        return found
+    doing = f"open a pull request from {head!r} to {base!r}"
+    document = {"title": title[:250], "head": head, "base": base, "body": body}
+    answer = session.call("POST", "/pulls", doing=doing, body=document, accept=(403, 422), needs=_NEEDS)
+    if answer.ok:
+        return _pull(answer)
+    if "already exists" in answer.message.lower():  # ours, with the answer lost, or another run's
+        found = find_open(session, head=head, base=base)
+        if found is not None:
+            return found
+    if "not permitted to create" in answer.message.lower():
+        raise ActionError(
+            f"Could not {doing}: Actions may not open pull requests here. GitHub says: {answer.message}",
+            hint="Switch on 'Allow GitHub Actions to create and approve pull requests' in the "
+            "repository's Actions settings, or sign in as a GitHub App (app-id, app-private-key).",
+        )
+    raise refusal(answer, doing=doing, repository=session.repository, needs=_NEEDS)
+
+
+def find_open(session: Session, *, head: str, base: str) -> Pull | None:
+    """Return the open pull request from ``head`` (a branch of this repository) to ``base``, or None."""
+    owner = session.repository.split("/")[0]
+    answer = session.call(
+        "GET",
+        "/pulls",
+        doing="list the open pull requests",
+        params={"state": "open", "head": f"{owner}:{head}", "base": base, "per_page": 10},
+        needs="pull-requests: read",
+    )
+    rows = [row for row in answer.data if row["head"]["ref"] == head and row["base"]["ref"] == base]
+    return _pull(Answer(status=200, data=rows[0])) if rows else None
+
+
+def merge_pull(session: Session, pull: Pull, *, sha: str) -> str:
+    """Merge the pull request with a merge commit if its head is ``sha``; return the merge commit.
+
+    Raises:
+        ActionError: The head moved (409), or it cannot be merged yet (405): conflict, review or check missing.
+        ConfigError, UpstreamError: No right, or GitHub failed.
+    """
+    doing = f"merge pull request #{pull.number}"
+    answer = session.call(
+        "PUT",
+        f"/pulls/{pull.number}/merge",
+        doing=doing,
+        body={"sha": sha, "merge_method": "merge"},
+        accept=(405, 409),
+        needs=_MERGE_NEEDS,
+    )
+    if answer.ok:
+        return str(answer.data["sha"])
+    current = session.call("GET", f"/pulls/{pull.number}", doing=f"read pull request #{pull.number}")
+    if current.data.get("merged") and current.data["head"]["sha"] == sha:
+        return str(current.data["merge_commit_sha"])
+    raise ActionError(
+        f"Could not {doing} at {sha[:12]}. GitHub says: {answer.message}",
+        hint=f"Look at {pull.url}: reviews, required checks and conflicts are shown there. " "Nothing was merged.",
+        title="The pull request cannot be merged",
+    )
+
+
+def _pull(answer: Answer) -> Pull:
+    data = answer.data
+    return Pull(number=int(data["number"]), url=str(data["html_url"]), head_sha=str(data["head"]["sha"]))
