@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cicd_actions.sandbox.scenarios import Scenario, Status
@@ -55,6 +55,10 @@ class Outcome:
     def verdict(self) -> str:
         """``passed`` when the scenario ended as it should, else ``failed``."""
         return "failed" if self.problems else "passed"
+
+    def with_page(self, page: str) -> Outcome:
+        """Return the same outcome with the path of its page."""
+        return replace(self, page=page)
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that ``--json`` prints (docs/sandbox.md)."""

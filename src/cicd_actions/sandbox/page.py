@@ -29,7 +29,8 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px
 .seconds { text-align: right; font-variant-numeric: tabular-nums; }
 details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; padding: .4rem .8rem; }
 summary { cursor: pointer; } summary .reason { margin-left: .6rem; opacity: .85; overflow-wrap: anywhere; }
-table { border-collapse: collapse; margin: .5rem 0; } td { border-top: 1px solid var(--line); padding: .2rem .8rem .2rem 0;
+table { border-collapse: collapse; margin: .5rem 0; }
+td { border-top: 1px solid var(--line); padding: .2rem .8rem .2rem 0;
   vertical-align: top; overflow-wrap: anywhere; } td:first-child { white-space: nowrap; opacity: .75; }
 .add { color: var(--passed); } .del { color: var(--failed); }
 """

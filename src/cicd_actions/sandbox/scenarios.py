@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cicd_actions.errors import ConfigError, Problem
+
 Status = Literal["passed", "failed", "blocked", "skipped"]
 STAGES = ("quality", "merge", "build", "scan", "publish", "gitops")
 
@@ -59,3 +61,16 @@ SCENARIOS = {
         ),
     )
 }
+
+
+def find_scenario(name: str) -> Scenario:
+    """Return the scenario of that name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name in SCENARIOS:
+        return SCENARIOS[name]
+    raise ConfigError(
+        Problem(input="scenario", value=name, what="is not a scenario", fix=f"Allowed: {', '.join(SCENARIOS)}.")
+    )
