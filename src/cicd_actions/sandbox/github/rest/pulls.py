@@ -175,12 +175,15 @@ def _merge_commit(call: Call, pull: Pull, method: str) -> str:
 
 
 def _branch(state: State, repo: Repository, name: str, sha: str) -> dict[str, Any]:
+    # Here GitHub shows a repository without these two numbers.
+    whole = views.repository(state, repo).items()
+    shown = {key: value for key, value in whole if key not in ("network_count", "subscribers_count")}
     return {
         "label": f"{repo.owner}:{name}",
         "ref": name,
         "sha": sha,
         "user": views.user(state, repo.owner),
-        "repo": views.repository(state, repo),
+        "repo": shown,
     }
 
 
