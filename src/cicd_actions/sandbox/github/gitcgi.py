@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,33 +23,30 @@ PATH = re.compile(
 )
 
 # Run by git for each ref of a push, with the new objects at hand. It only knows what needs those objects; everything
-# else is decided before and comes in a file: one line per ref that is refused, then the reason.
+# else is decided before and comes in $STANDIN/refused: one line per refused ref, then what to say. Why it refused goes
+# to $STANDIN/reasons, from where it gets into the client's "[remote rejected]" line.
 HOOK = """#!/bin/sh
-ref=$1 old=$2 new=$3
-if [ -n "$STANDIN_REFUSED" ] && reason=$(grep -F -m 1 "$ref	" "$STANDIN_REFUSED"); then
-  printf '%s\\n' "$reason" | cut -f 2- | sed 's/^/error: /; s/\\\\n/\\
-error: /g' >&2
-  exit 1
-fi
+ref=$1 old=$2 new=$3 tab=$(printf '\\t')
 zero=0000000000000000000000000000000000000000
-[ "$new" = $zero ] && exit 0
-if [ -n "$STANDIN_LINEAR" ] && [ "$old" != $zero ]; then
-  case " $STANDIN_LINEAR " in *" $ref "*)
-    if ! git merge-base --is-ancestor "$old" "$new"; then
-      echo "error: GH006: Protected branch update failed for $ref." >&2
-      echo "error: Cannot force-push to this branch" >&2
-      exit 1
-    fi;;
-  esac
+refuse() {
+  printf '%s\\t%s\\n' "$ref" "$1" >> "$STANDIN/reasons"
+  exit 1
+}
+if said=$(grep -F -m 1 "$ref$tab" "$STANDIN/refused"); then
+  printf '%s\\n' "$said" | cut -f 2- | tr '\\037' '\\n' | sed 's/^/error: /' >&2
+  refuse 'protected branch hook declined'
 fi
-if [ -n "$STANDIN_WORKFLOWS" ]; then
+[ "$new" = $zero ] && exit 0
+if [ "$old" != $zero ] && grep -F -x -q "$ref" "$STANDIN/linear" && ! git merge-base --is-ancestor "$old" "$new"; then
+  echo "error: GH006: Protected branch update failed for $ref." >&2
+  echo 'error: Cannot force-push to this branch' >&2
+  refuse 'protected branch hook declined'
+fi
+if [ -s "$STANDIN/workflows" ]; then
   base=$old
-  [ "$old" = $zero ] && base=$STANDIN_BASE
+  [ "$old" = $zero ] && base=$(cat "$STANDIN/base")
   path=$(git diff-tree -r --name-only --no-renames "$base" "$new" -- .github/workflows/ | head -n 1)
-  if [ -n "$path" ]; then
-    printf '%s\\n' "error: $STANDIN_WORKFLOWS" | sed "s|PATH|$path|" >&2
-    exit 1
-  fi
+  [ -n "$path" ] && refuse "$(awk -v path="$path" '{ sub("PATH", path); print }' "$STANDIN/workflows")"
 fi
 exit 0
 """
@@ -123,8 +121,11 @@ def serve(state: State, call: GitCall) -> Answer:
         return _backend(call, {})
     with call.repo.lock:
         before = call.repo.refs()
-        with tempfile.TemporaryDirectory(prefix="push-", dir=call.repo.path) as folder:
-            answer = _backend(call, _rules(state, call, Path(folder)))
+        with tempfile.TemporaryDirectory(prefix="push-", dir=call.repo.path) as name:
+            folder = Path(name)
+            _write_rules(state, call, folder)
+            answer = _backend(call, {"STANDIN": name})
+            answer = replace(answer, raw=with_reasons(answer.raw or b"", _reasons(folder / "reasons")))
         after = call.repo.refs()
         for ref in sorted(before.keys() | after.keys()):
             old, new = before.get(ref, ZERO), after.get(ref, ZERO)
@@ -132,32 +133,74 @@ def serve(state: State, call: GitCall) -> Answer:
     return answer
 
 
-def _rules(state: State, call: GitCall, folder: Path) -> dict[str, str]:
-    """The environment that tells the hook what to refuse."""
+def _write_rules(state: State, call: GitCall, folder: Path) -> None:
+    """The files that tell the hook what to refuse."""
     repo, actor = call.repo, call.actor
-    lines = []
+    refused = []
     for old, new, ref in commands(call.body):
         known = new == ZERO or repo.object_type(new) is not None
         problem = _problem(state, call, ref=ref, old=old, new=new, known=known)
         if problem:
             code = "GH013" if problem.startswith("Repository rule") else "GH006"
-            what = f"{code}: Protected branch update failed for {ref}."
-            lines.append(f"{ref}\t{what}\\n{problem.strip()}".replace("\n", "\\n"))
-    env = {}
-    if lines:
-        listed = folder / "refused"
-        listed.write_text("\n".join(lines) + "\n")
-        env["STANDIN_REFUSED"] = str(listed)
+            text = f"{code}: Protected branch update failed for {ref}.\n{problem.strip()}"
+            refused.append(f"{ref}\t" + text.replace("\n", "\037"))
     linear = [
         f"refs/heads/{branch}"
         for (name, branch), rules in state.records.protections.items()
         if name == repo.full_name and not rules.allow_force and actor.login not in rules.bypass
     ]
-    env["STANDIN_LINEAR"] = " ".join(linear)
-    if not may_touch_workflows(repo, actor):
-        env["STANDIN_WORKFLOWS"] = workflow_wording(actor, "PATH")
-        env["STANDIN_BASE"] = repo.branch(repo.default_branch) or EMPTY_TREE
-    return env
+    free = may_touch_workflows(repo, actor)
+    files = {
+        "refused": "".join(f"{line}\n" for line in refused),
+        "linear": "".join(f"{ref}\n" for ref in linear),
+        "workflows": "" if free else workflow_wording(actor, "PATH") + "\n",
+        "base": (repo.branch(repo.default_branch) or EMPTY_TREE) + "\n",
+        "reasons": "",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
+
+
+def _reasons(path: Path) -> dict[str, str]:
+    lines = path.read_text(errors="replace").splitlines()
+    return {ref: reason for ref, _, reason in (line.partition("\t") for line in lines)}
+
+
+def with_reasons(body: bytes, reasons: Mapping[str, str]) -> bytes:
+    """Put the reasons into the report of a push, which git itself only fills with "hook declined"."""
+    if not reasons:
+        return body
+    other, report = b"", b""
+    for packet in packets(body):
+        if packet[:1] == b"\1":
+            report += packet[1:]
+        elif packet:
+            other += _packet(packet)
+    if not report:
+        return body
+    lines = []
+    for line in packets(report):
+        words = line.decode("utf-8", "replace").rstrip("\n").split(" ", 2)
+        if words[0] == "ng" and len(words) == 3 and words[1] in reasons:
+            line = f"ng {words[1]} {reasons[words[1]]}\n".encode()
+        lines.append(_packet(line) if line else b"0000")
+    return other + _packet(b"\1" + b"".join(lines)) + b"0000"
+
+
+def packets(data: bytes) -> Iterator[bytes]:
+    """The packets of git's wire format; a flush comes as an empty one."""
+    at = 0
+    while at + 4 <= len(data):
+        try:
+            size = int(data[at : at + 4], 16)
+        except ValueError:
+            return
+        yield data[at + 4 : at + size]
+        at += max(size, 4)
+
+
+def _packet(data: bytes) -> bytes:
+    return f"{len(data) + 4:04x}".encode() + data
 
 
 def _problem(state: State, call: GitCall, *, ref: str, old: str, new: str, known: bool) -> str:
@@ -168,19 +211,12 @@ def _problem(state: State, call: GitCall, *, ref: str, old: str, new: str, known
 
 def commands(body: bytes) -> list[tuple[str, str, str]]:
     """The ref updates at the head of a push, as (old, new, ref)."""
-    found, at = [], 0
-    while at + 4 <= len(body):
-        try:
-            size = int(body[at : at + 4], 16)
-        except ValueError:
+    found = []
+    for packet in packets(body):
+        words = packet.split(b"\0", 1)[0].decode("utf-8", "replace").strip().split(" ", 2)
+        if len(words) != 3:
             break
-        if size < 4:
-            break
-        line = body[at + 4 : at + size].split(b"\0", 1)[0].decode("utf-8", "replace").strip()
-        words = line.split(" ", 2)
-        if len(words) == 3:
-            found.append((words[0], words[1], words[2]))
-        at += size
+        found.append((words[0], words[1], words[2]))
     return found
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cicd_actions.sandbox.github.answers import Answer, RefusedError
+from cicd_actions.sandbox.github.gql_nodes import GraphQLError, Node, git_object, ref_node, repository_node
 from cicd_actions.sandbox.github.gql_parse import DocumentError, Field, Fragment, Operation, bind, parse
 from cicd_actions.sandbox.github.repositories import Repository
 from cicd_actions.sandbox.github.rest.contents import good_path
@@ -21,25 +21,6 @@ from cicd_actions.sandbox.github.state import State, stamp
 from cicd_actions.sandbox.github.tokens import Actor
 from cicd_actions.sandbox.github.trees import File, edit_tree, write_commit
 from cicd_actions.sandbox.github.updates import MovedError, move_ref
-from cicd_actions.sandbox.github.urls import node_id
-
-
-class GraphQLError(Exception):
-    """One entry of ``errors``."""
-
-    def __init__(self, message: str, kind: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.kind = kind
-
-
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """An object of the schema: values by field name, or functions of the arguments."""
-
-    type: str
-    fields: Mapping[str, Any]
-    also: tuple[str, ...] = ()
 
 
 class _Execution:
@@ -144,145 +125,6 @@ def _visible(state: State, actor: Actor, owner: str, name: str) -> Repository:
     return repo
 
 
-def repository_node(state: State, repo: Repository) -> Node:
-    """A repository as an object of the schema."""
-
-    def find(args: Mapping[str, Any]) -> Node | None:
-        return _ref(state, repo, str(args.get("qualifiedName", "")))
-
-    return Node(
-        type="Repository",
-        fields={
-            "id": node_id("Repository", repo.id),
-            "databaseId": repo.id,
-            "name": repo.name,
-            "nameWithOwner": repo.full_name,
-            "isPrivate": repo.private,
-            "isArchived": False,
-            "url": state.urls.html(repo.full_name),
-            "defaultBranchRef": lambda _: _ref(state, repo, repo.default_branch),
-            "ref": find,
-            "object": lambda args: _object(state, repo, args),
-        },
-    )
-
-
-def _ref(state: State, repo: Repository, name: str) -> Node | None:
-    full = name if name.startswith("refs/") else f"refs/heads/{name}"
-    sha = repo.ref(full)
-    if sha is None:
-        return None
-    prefix, short = (
-        full.rsplit("/", 1)
-        if full.count("/") == 2
-        else (
-            "/".join(full.split("/")[:2]),
-            full.split("/", 2)[2],
-        )
-    )
-    return Node(
-        type="Ref",
-        fields={
-            "id": node_id("Ref", f"{repo.id}:{full}"),
-            "name": short,
-            "prefix": f"{prefix}/",
-            "target": _git_object(state, repo, sha),
-        },
-    )
-
-
-def _object(state: State, repo: Repository, args: Mapping[str, Any]) -> Node | None:
-    expression = str(args.get("expression") or args.get("oid") or "")
-    name, _, path = expression.partition(":")
-    sha = repo.resolve(name) or (name if repo.object_type(name) else None)
-    if sha is None:
-        return None
-    if not path:
-        return _git_object(state, repo, sha)
-    rows = [row for row in repo.tree(sha, under=path) if row.path == path]
-    return _git_object(state, repo, rows[0].sha) if rows else None
-
-
-def _git_object(state: State, repo: Repository, sha: str) -> Node | None:
-    kind = repo.object_type(sha)
-    fields: dict[str, Any] = {
-        "oid": sha,
-        "abbreviatedOid": sha[:7],
-        "id": node_id("GitObject", f"{repo.id}:{sha}"),
-    }
-    if kind == "blob":
-        return Node(type="Blob", fields={**fields, **_blob(repo, sha)}, also=("GitObject",))
-    if kind == "commit":
-        return Node(type="Commit", fields={**fields, **_commit(state, repo, sha)}, also=("GitObject",))
-    if kind == "tree":
-        return Node(type="Tree", fields={**fields, **_tree(state, repo, sha)}, also=("GitObject",))
-    return None
-
-
-def _blob(repo: Repository, sha: str) -> dict[str, Any]:
-    data = repo.git("cat-file", "blob", sha)
-    # GitHub looks for NUL in the beginning, as git does, and gives no text for such a file.
-    binary = b"\0" in data[:8000]
-    return {
-        "byteSize": len(data),
-        "isBinary": binary,
-        "isTruncated": False,
-        "text": None if binary else data.decode(errors="replace"),
-    }
-
-
-def _tree(state: State, repo: Repository, sha: str) -> dict[str, Any]:
-    def entries(_: Mapping[str, Any]) -> list[Node]:
-        return [
-            Node(
-                type="TreeEntry",
-                fields={
-                    "name": row.path,
-                    "path": row.path,
-                    "type": row.type,
-                    "mode": int(row.mode, 8),
-                    "oid": row.sha,
-                    "object": _git_object(state, repo, row.sha),
-                },
-            )
-            for row in repo.tree(sha)
-        ]
-
-    return {"entries": entries}
-
-
-def _commit(state: State, repo: Repository, sha: str) -> dict[str, Any]:
-    found = repo.commit(sha)
-    url = state.urls.html(repo.full_name, "commit", sha)
-    headline, _, body = found.message.partition("\n")
-
-    def history(args: Mapping[str, Any]) -> Node:
-        rows = repo.log(sha, limit=min(int(args.get("first") or 30), 100))
-        nodes = [_git_object(state, repo, row.sha) for row in rows]
-        return Node(
-            type="CommitHistoryConnection",
-            fields={"totalCount": repo.count(sha), "nodes": nodes},
-        )
-
-    return {
-        "url": url,
-        "commitUrl": url,
-        "message": found.message,
-        "messageHeadline": headline,
-        "messageBody": body.strip(),
-        "committedDate": found.committer.date,
-        "authoredDate": found.author.date,
-        "author": _git_actor(found.author.name, found.author.email),
-        "committer": _git_actor(found.committer.name, found.committer.email),
-        "tree": lambda _: _git_object(state, repo, found.tree),
-        "history": history,
-    }
-
-
-def _git_actor(name: str, email: str) -> Node:
-    return Node(type="GitActor", fields={"name": name, "email": email})
-
-
 def _create_commit(state: State, actor: Actor, args: Mapping[str, Any]) -> Node:
     given = _mapping(args, "input")
     repo, branch = _branch(state, actor, _mapping(given, "branch"))
@@ -316,8 +158,8 @@ def _create_commit(state: State, actor: Actor, args: Mapping[str, Any]) -> Node:
             raise GraphQLError(refused.message, _refusal_kind(refused)) from None
     fields: dict[str, Any] = {
         "clientMutationId": given.get("clientMutationId"),
-        "commit": _git_object(state, repo, sha),
-        "ref": _ref(state, repo, branch),
+        "commit": git_object(state, repo, sha),
+        "ref": ref_node(state, repo, branch),
     }
     return Node(type="CreateCommitOnBranchPayload", fields=fields)
 

@@ -17,13 +17,16 @@ from cicd_actions.sandbox.github.faults import Faults, RequestLog
 from cicd_actions.sandbox.github.plumbing import EMPTY_TREE, ZERO, Git, environment
 from cicd_actions.sandbox.github.policy import Protection
 from cicd_actions.sandbox.github.repositories import Repository, Signature
+from cicd_actions.sandbox.github.repository_view import RepositoryView
 from cicd_actions.sandbox.github.runs import Run, Runs, StartRun
 from cicd_actions.sandbox.github.server import Server
-from cicd_actions.sandbox.github.state import CommitComment, CommitStatus, Hooks, Issue, Records, State
+from cicd_actions.sandbox.github.state import Hooks, Records, State
 from cicd_actions.sandbox.github.tokens import RESTRICTED, Actor, Kind, Permissions, Tokens
 from cicd_actions.sandbox.github.trees import File, edit_tree, files_of, write_commit
-from cicd_actions.sandbox.github.updates import Push, announce, job_actor
+from cicd_actions.sandbox.github.updates import job_actor
 from cicd_actions.sandbox.github.urls import Urls
+
+__all__ = ["EVENT_NAMES", "RepositoryView", "StandInGitHub"]
 
 EVENT_NAMES = (
     "push",
@@ -39,74 +42,6 @@ EVENT_NAMES = (
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-class RepositoryView:
-    """One repository in the hands of a test: git's facts, and what was said about its commits."""
-
-    def __init__(self, hub: StandInGitHub, repository: Repository) -> None:
-        self._hub = hub
-        self._repository = repository
-        self.full_name = repository.full_name
-        self.path = repository.path
-        self.clone_url = hub.state.urls.git(repository.full_name)
-        self.html_url = hub.state.urls.html(repository.full_name)
-        self.head = repository.head
-        self.branch = repository.branch
-        self.log = repository.log
-        self.commit = repository.commit
-        self.show = repository.show
-        self.show_bytes = repository.show_bytes
-        self.files = repository.files
-        self.diff = repository.diff
-        self.refs = repository.refs
-        self.is_ancestor = repository.is_ancestor
-
-    def comments(self, sha: str | None = None) -> list[CommitComment]:
-        """The comments on a commit, or on all."""
-        rows = list(self._hub.state.records.comments)
-        return [r for r in rows if r.repository == self.full_name and sha in (None, r.sha)]
-
-    def statuses(self, sha: str) -> list[CommitStatus]:
-        """The statuses of a commit, newest first."""
-        return self._hub.state.records.statuses_of(self.full_name, sha)
-
-    def issues(self) -> list[Issue]:
-        """Issues and pull requests."""
-        return [i for i in self._hub.state.records.issues if i.repository == self.full_name]
-
-    def commit_files(
-        self,
-        files: Mapping[str, str | bytes | None],
-        *,
-        message: str,
-        login: str,
-        branch: str | None = None,
-    ) -> str:
-        """Put a commit on a branch as if ``login`` had pushed it (it starts workflows); None deletes a file."""
-        repo, state = self._repository, self._hub.state
-        name = branch or repo.default_branch
-        ref = f"refs/heads/{name}"
-        with repo.lock:
-            old = repo.branch(name)
-            parent = old or repo.branch(repo.default_branch)
-            changed = [
-                File(path=path, data=data.encode() if isinstance(data, str) else data) for path, data in files.items()
-            ]
-            signature = state.signature(Actor(login=login, kind="user"))
-            sha = write_commit(
-                repo,
-                tree=edit_tree(repo, parent or EMPTY_TREE, changed),
-                parents=(parent,) if parent else (),
-                message=message,
-                author=signature,
-                committer=signature,
-            )
-            repo.set_ref(ref, sha, old or ZERO)
-            actor = Actor(login=login, kind="user", permissions={self.full_name: "write"})
-            before = old or ZERO
-            announce(state, Push(repository=repo, actor=actor, ref=ref, before=before, after=sha))
-        return sha
 
 
 class StandInGitHub:
@@ -236,7 +171,7 @@ class StandInGitHub:
         if files:
             self._seed(repo, files_of(files), login or owner, message)
         self.state.repositories[full_name] = repo
-        return RepositoryView(self, repo)
+        return RepositoryView(self.state, repo)
 
     def _seed(self, repo: Repository, files: list[File], login: str, message: str) -> None:
         signature: Signature = self.state.signature(Actor(login=login, kind="user"))
@@ -254,7 +189,7 @@ class StandInGitHub:
     def repositories(self) -> dict[str, RepositoryView]:
         """All repositories by ``owner/name``."""
         found = self.state.repositories.items()
-        return {name: RepositoryView(self, repo) for name, repo in found}
+        return {name: RepositoryView(self.state, repo) for name, repo in found}
 
     def account(self, login: str, *, name: str = "", emails: tuple[str, ...] = ()) -> None:
         """Register a person, so that commits with one of the addresses count as theirs."""

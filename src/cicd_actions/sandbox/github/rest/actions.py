@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from cicd_actions.sandbox.github import events, views, workflows
+from cicd_actions.sandbox.github import commit_views, events, views, workflows
 from cicd_actions.sandbox.github.answers import Answer, invalid, not_found
 from cicd_actions.sandbox.github.repositories import Repository
 from cicd_actions.sandbox.github.routing import Call, Route, page
@@ -186,7 +186,7 @@ def _run(state: State, run: Run) -> dict[str, Any]:
             "id": commit.sha,
             "tree_id": commit.tree,
             "message": commit.message,
-            "timestamp": views.signature(commit.committer)["date"],
+            "timestamp": commit_views.signature(commit.committer)["date"],
             "author": {"name": commit.author.name, "email": commit.author.email},
             "committer": {"name": commit.committer.name, "email": commit.committer.email},
         },

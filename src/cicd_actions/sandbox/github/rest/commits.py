@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cicd_actions.sandbox.github import merging, views
+from cicd_actions.sandbox.github import commit_views, merging, views
 from cicd_actions.sandbox.github.answers import (
     Answer,
     RefusedError,
@@ -32,9 +32,9 @@ def get_commit(call: Call) -> Answer:
     changed = merging.changes(repo, merging.parent_or_empty(repo, found.sha), found.sha)
     added, deleted = sum(c.additions for c in changed), sum(c.deletions for c in changed)
     body = {
-        **views.commit(call.state, repo, found),
+        **commit_views.commit(call.state, repo, found),
         "stats": {"total": added + deleted, "additions": added, "deletions": deleted},
-        "files": [views.file_change(call.state, repo, found.sha, c) for c in changed],
+        "files": [commit_views.file_change(call.state, repo, found.sha, c) for c in changed],
     }
     return Answer(body=body)
 
@@ -48,7 +48,7 @@ def list_commits(call: Call) -> Answer:
     if sha is None:
         raise not_found()
     rows = repo.log(sha, limit=1000, path=call.query.get("path", ""))
-    return page(call, [views.commit(call.state, repo, row) for row in rows])
+    return page(call, [commit_views.commit(call.state, repo, row) for row in rows])
 
 
 def compare(call: Call) -> Answer:
@@ -74,14 +74,14 @@ def compare(call: Call) -> Answer:
         "permalink_url": urls.html(repo.full_name, "compare", f"{base[:7]}...{head[:7]}"),
         "diff_url": f"{html}.diff",
         "patch_url": f"{html}.patch",
-        "base_commit": views.commit(call.state, repo, repo.commit(base)),
-        "merge_base_commit": views.commit(call.state, repo, repo.commit(found.merge_base)),
+        "base_commit": commit_views.commit(call.state, repo, repo.commit(base)),
+        "merge_base_commit": commit_views.commit(call.state, repo, repo.commit(found.merge_base)),
         "status": found.status,
         "ahead_by": found.ahead,
         "behind_by": found.behind,
         "total_commits": found.ahead,
-        "commits": [views.commit(call.state, repo, commit) for commit in commits],
-        "files": [views.file_change(call.state, repo, head, change) for change in changed],
+        "commits": [commit_views.commit(call.state, repo, commit) for commit in commits],
+        "files": [commit_views.file_change(call.state, repo, head, change) for change in changed],
     }
     return Answer(body=body)
 

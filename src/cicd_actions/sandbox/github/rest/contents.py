@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Any
 
-from cicd_actions.sandbox.github import views
+from cicd_actions.sandbox.github import commit_views
 from cicd_actions.sandbox.github.answers import Answer, RefusedError, invalid, not_found
 from cicd_actions.sandbox.github.plumbing import EMPTY_TREE, ZERO
 from cicd_actions.sandbox.github.repositories import Blob, Entry, Repository
@@ -82,7 +82,7 @@ def put(call: Call) -> Answer:
         except MovedError:
             raise RefusedError(409, f"{path} is at another commit than expected") from None
     new = repo.blob(sha, path)
-    commit = views.git_commit(call.state, repo, repo.commit(sha))
+    commit = commit_views.git_commit(call.state, repo, repo.commit(sha))
     content = _file(call.state, repo, new, branch, with_content=False) if new else None
     return Answer(status=200 if old else 201, body={"content": content, "commit": commit})
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from cicd_actions.sandbox.github import views
+from cicd_actions.sandbox.github import commit_views
 from cicd_actions.sandbox.github.answers import Answer, RefusedError, invalid, not_found
 from cicd_actions.sandbox.github.plumbing import EMPTY_TREE, ZERO
 from cicd_actions.sandbox.github.repositories import Signature
@@ -25,7 +25,7 @@ def get_commit(call: Call) -> Answer:
     sha = call.params["commit_sha"]
     if call.repo.object_type(sha) != "commit":
         raise not_found()
-    return Answer(body=views.git_commit(call.state, call.repo, call.repo.commit(sha)))
+    return Answer(body=commit_views.git_commit(call.state, call.repo, call.repo.commit(sha)))
 
 
 def create_commit(call: Call) -> Answer:
@@ -45,7 +45,7 @@ def create_commit(call: Call) -> Answer:
         author=author,
         committer=_person(call, "committer") or (author if _person(call, "author") else call.state.web_flow()),
     )
-    return Answer(status=201, body=views.git_commit(call.state, repo, repo.commit(sha)))
+    return Answer(status=201, body=commit_views.git_commit(call.state, repo, repo.commit(sha)))
 
 
 def _person(call: Call, name: str) -> Signature | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cicd_actions.sandbox.github import views
+from cicd_actions.sandbox.github import commit_views
 from cicd_actions.sandbox.github.answers import Answer, RefusedError, invalid, not_found
 from cicd_actions.sandbox.github.merging import MergeConflictError, merge_tree
 from cicd_actions.sandbox.github.plumbing import ZERO, is_ref_name
@@ -29,7 +29,7 @@ def get_ref(call: Call) -> Answer:
     if sha is None:
         raise not_found()
     kind = call.repo.object_type(sha) or "commit"
-    return Answer(body=views.ref(call.state, call.repo, name, sha, kind))
+    return Answer(body=commit_views.ref(call.state, call.repo, name, sha, kind))
 
 
 def matching_refs(call: Call) -> Answer:
@@ -37,7 +37,7 @@ def matching_refs(call: Call) -> Answer:
     _not_empty(call)
     wanted = f"refs/{call.params['ref']}"
     rows = [
-        views.ref(call.state, call.repo, name, sha, call.repo.object_type(sha) or "commit")
+        commit_views.ref(call.state, call.repo, name, sha, call.repo.object_type(sha) or "commit")
         for name, sha in call.repo.refs().items()
         if name.startswith(wanted)
     ]
@@ -58,7 +58,7 @@ def create_ref(call: Call) -> Answer:
         move_ref(call.state, call.repo, call.actor, name, sha, old=ZERO)
     except MovedError:
         raise invalid("Reference already exists") from None
-    return Answer(status=201, body=views.ref(call.state, call.repo, name, sha))
+    return Answer(status=201, body=commit_views.ref(call.state, call.repo, name, sha))
 
 
 def update_ref(call: Call) -> Answer:
@@ -75,7 +75,7 @@ def update_ref(call: Call) -> Answer:
         move_ref(call.state, call.repo, call.actor, name, sha, force=force)
     except MovedError:
         raise RefusedError(409, "Reference cannot be updated") from None
-    return Answer(body=views.ref(call.state, call.repo, name, sha))
+    return Answer(body=commit_views.ref(call.state, call.repo, name, sha))
 
 
 def delete_ref(call: Call) -> Answer:
@@ -102,7 +102,7 @@ def get_branch(call: Call) -> Answer:
     }
     body = {
         "name": name,
-        "commit": views.commit(call.state, repo, repo.commit(sha)),
+        "commit": commit_views.commit(call.state, repo, repo.commit(sha)),
         "_links": {"self": url, "html": call.state.urls.html(repo.full_name, "tree", name)},
         "protected": rules is not None,
         "protection": {"enabled": rules is not None, "required_status_checks": checks},
@@ -221,7 +221,7 @@ def merge(call: Call) -> Answer:
         )
         ref = f"refs/heads/{base}"
         move_ref(call.state, repo, call.actor, ref, sha, old=old, rule_status=403)
-    return Answer(status=201, body=views.commit(call.state, repo, repo.commit(sha)))
+    return Answer(status=201, body=commit_views.commit(call.state, repo, repo.commit(sha)))
 
 
 def _route(method: str, path: str, handler: Any, scope: str = "contents") -> Route:
