@@ -1,0 +1,182 @@
+"""Set values in YAML or JSON so that nothing else changes: bytes in, bytes out, with proof.
+
+The bytes outside the replaced scalars are copied, so they are equal by construction. Then both versions are parsed
+and compared node by node: everything but the values set must be the same, and those must read back as the strings
+asked for. If not, there is an error and no result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cicd_actions.errors import ConfigError, Problem
+from cicd_actions.gitops import scalars, spans
+from cicd_actions.gitops.keypath import KeyPath
+from cicd_actions.gitops.locate import Refused, aliases_of, find, line_of
+from cicd_actions.gitops.tree import Node, Tree, parse
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One value: where it is, its text before and after; ``shared_lines`` are those that repeat it by an alias."""
+
+    path: KeyPath
+    line: int
+    old: str
+    new: str
+    changed: bool
+    shared_lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """The new file, and every value asked for in the order of the request (``changed`` tells which differ)."""
+
+    data: bytes
+    values: tuple[Change, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The values that differ."""
+        return tuple(value for value in self.values if value.changed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Site:
+    node: Node
+    span: spans.Span
+    text: str
+    change: Change
+
+
+def set_values(data: bytes, updates: Mapping[KeyPath, str], *, document: int | None = None) -> Edit:
+    """Set each key to its string; only the scalars' own bytes differ afterwards.
+
+    Args:
+        data: The file: YAML (one or more documents) or JSON, UTF-8 with or without a byte order mark.
+        updates: Key path -> new value, always a string for the reader; the old quoting style is kept.
+        document: Counted from 0; None takes the only document that has the key.
+
+    Raises:
+        ConfigError: The file is not YAML, or a key is missing, ambiguous, doubled, reached through an alias or a merge,
+            or not a single value. Every such key is named.
+    """
+    text = decode(data)
+    tree = parse(text)
+    is_json = _is_json(text)
+    sites = [_site(tree, text, *update, document=document, is_json=is_json) for update in updates.items()]
+    problems = [site for site in sites if isinstance(site, Problem)]
+    if problems:
+        raise ConfigError(*problems, hint="Nothing was written.")
+    edits = [site for site in sites if isinstance(site, _Site)]
+    result = _apply(text, edits)
+    if result != text:
+        _prove(tree, parse(result), edits)
+    bom = _BOM if data.startswith(_BOM) else b""
+    return Edit(data=bom + result.encode(), values=tuple(site.change for site in edits))
+
+
+def get_value(data: bytes, path: KeyPath, *, document: int | None = None) -> str | None:
+    """The text of the scalar at ``path``, or None when there is none that could be set.
+
+    Raises:
+        ConfigError: The file is not YAML.
+    """
+    text = decode(data)
+    found = find(parse(text), path, text=text, document=document)
+    return None if isinstance(found, Refused) else found.node.value
+
+
+def decode(data: bytes) -> str:
+    """The text of a file without its byte order mark.
+
+    Raises:
+        ConfigError: It is not UTF-8.
+    """
+    try:
+        return data.removeprefix(_BOM).decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"the file is not UTF-8 text (line {line})", hint="Save it as UTF-8.") from error
+
+
+def _is_json(text: str) -> bool:
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _site(tree: Tree, text: str, path: KeyPath, value: str, *, document: int | None, is_json: bool) -> _Site | Problem:
+    found = find(tree, path, text=text, document=document)
+    if isinstance(found, Refused):
+        return found.problem
+    node = found.node
+    span = spans.content_span(text, node, found.after)
+    if span is None:
+        what = f"has no place for a value in line {line_of(text, node.start)}"
+        return Problem(input=str(path), what=what, fix='Write the key as key: "".')
+    if any(0xD800 <= ord(char) <= 0xDFFF for char in value):
+        return Problem(input=str(path), what="the new value is not valid Unicode text")
+    same = node.value == value and _is_string(node)
+    flow = _in_flow(tree, node)
+    new = spans.replacement(text, span, node, value, flow=flow, json=is_json)
+    change = Change(
+        path=path,
+        line=line_of(text, span.start),
+        old=node.value,
+        new=value,
+        changed=not same,
+        shared_lines=tuple(line_of(text, alias.start) for alias in aliases_of(tree, node)),
+    )
+    kept = text[span.start : span.end]
+    return _Site(node=node, span=span, text=kept if same else new, change=change)
+
+
+def _is_string(node: Node) -> bool:
+    return bool(node.style or node.tag) or scalars.reads_as_string(node.value)
+
+
+def _in_flow(tree: Tree, node: Node) -> bool:
+    return any(other.flow and other.start <= node.start < other.end for other in tree.nodes)
+
+
+def _apply(text: str, sites: list[_Site]) -> str:
+    parts, at = [], 0
+    for site in sorted(sites, key=lambda site: site.span.start):
+        if site.span.start < at:
+            name = str(site.change.path)
+            raise ConfigError(Problem(input=name, what="is set twice in one request"))
+        parts += [text[at : site.span.start], site.text]
+        at = site.span.end
+    return "".join([*parts, text[at:]])
+
+
+def _prove(old: Tree, new: Tree, sites: list[_Site]) -> None:
+    """Raise unless the trees are equal but for the values set."""
+    wanted = {site.node.number: site.change.new for site in sites}
+    equal = len(old.nodes) == len(new.nodes) and all(
+        _same(before, after, wanted.get(before.number)) for before, after in zip(old.nodes, new.nodes, strict=True)
+    )
+    if not equal or len(old.documents) != len(new.documents):
+        names = ", ".join(str(site.change.path) for site in sites)
+        raise ConfigError(
+            f"setting {names} would change more than that, so nothing was written",
+            hint="Please report this with the part of the file around the key.",
+        )
+
+
+def _same(old: Node, new: Node, wanted: str | None) -> bool:
+    shape = (old.kind, old.tag, old.anchor, len(old.children), old.flow)
+    if shape != (new.kind, new.tag, new.anchor, len(new.children), new.flow):
+        return False
+    if wanted is None:
+        return (old.value, old.style) == (new.value, new.style)
+    return new.value == wanted and _is_string(new)
