@@ -5,10 +5,12 @@ Source: GitHub's REST pages "Apps" (repository installation, installation access
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Mapping
 
 from cicd_actions.errors import ConfigError, Problem
 from cicd_actions.github.session import Session, connect
+from cicd_actions.runner import workflow
 from cicd_actions.runner.context import RunContext
 from cicd_actions.runner.secrets import Secret
 
@@ -20,7 +22,7 @@ def sign_in(
     app_id: str,
     private_key: Secret,
     permissions: Mapping[str, str],
-    mask: Callable[[str], None],
+    optional: Mapping[str, str] | None = None,
     repository: str = "",
 ) -> Session:
     """Return a session, signed in as the App when ``app_id`` is given, else with ``token``.
@@ -30,8 +32,8 @@ def sign_in(
         token: The token for a session without an App.
         app_id: The App's id or client id; empty for none.
         private_key: The App's private key (PEM).
-        permissions: What the minted token may do, such as ``{"contents": "write"}``.
-        mask: Hides the minted token from the log before anything else is done with it.
+        permissions: What the minted token must be able to do, such as ``{"contents": "write"}``.
+        optional: What it may do beside that when the App has been given it.
         repository: owner/name; empty takes the run's own.
 
     Raises:
@@ -45,9 +47,11 @@ def sign_in(
         app_id=app_id,
         private_key=private_key,
         permissions=permissions,
+        optional=optional or {},
         repository=repository,
     )
-    mask(minted.reveal())
+    if context.in_actions:  # the runner reads commands from both streams; stdout may be kept for --json
+        workflow.mask(sys.stderr, minted.reveal())
     return connect(context, minted, repository=repository)
 
 
@@ -57,6 +61,7 @@ def mint_token(
     app_id: str,
     private_key: Secret,
     permissions: Mapping[str, str],
+    optional: Mapping[str, str] | None = None,
     repository: str = "",
 ) -> Secret:
     """Return an installation token of the App for this one repository; errors as for `sign_in`."""
@@ -79,20 +84,15 @@ def mint_token(
     found = session.call("GET", "/installation", doing="find the App's installation", accept=(404,))
     if not found.ok:
         raise _not_installed(app_id, session.repository)
-    answer = session.call(
-        "POST",
-        f"/app/installations/{int(found.data['id'])}/access_tokens",
-        root=True,
-        doing="get a token for the App",
-        body={
-            "repositories": [session.repository.split("/")[1]],
-            "permissions": dict(permissions),
-        },
-        accept=(422,),
-    )
-    if not answer.ok:
-        raise _too_few_rights(app_id, permissions, answer.message)
-    return Secret(str(answer.data["token"]))
+    path = f"/app/installations/{int(found.data['id'])}/access_tokens"
+    # asking for a right that the App lacks is refused as a whole, so the optional ones get a try of their own
+    wishes = [{**permissions, **optional}, permissions] if optional else [permissions]
+    for wish in wishes:
+        body = {"repositories": [session.repository.split("/")[1]], "permissions": dict(wish)}
+        answer = session.call("POST", path, root=True, doing="get a token for the App", body=body, accept=(422,))
+        if answer.ok:
+            return Secret(str(answer.data["token"]))
+    raise _too_few_rights(app_id, permissions, answer.message)
 
 
 def _pem(private_key: Secret) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cicd_actions.errors import ConfigError, Problem
 from cicd_actions.github.session import Session, segment
 
 Status = Literal["identical", "ahead", "behind", "diverged"]
@@ -55,27 +54,3 @@ def compare(session: Session, base: str, head: str) -> Comparison | None:
         merge_base=str(data["merge_base_commit"]["sha"]),
         files=tuple(str(row["filename"]) for row in data.get("files") or ()),
     )
-
-
-def require_commit(session: Session, sha: str, *, input_name: str) -> None:
-    """Make sure that the commit is in the repository.
-
-    Raises:
-        ConfigError: It is not.
-    """
-    answer = session.call(
-        "GET",
-        f"/git/commits/{segment(sha)}",
-        doing=f"read the commit {sha[:12]}",
-        accept=(404, 422),
-        needs="contents: read",
-    )
-    if not answer.ok:
-        raise ConfigError(
-            Problem(
-                input=input_name,
-                value=sha,
-                what=f"is no commit of {session.repository} that the token can see",
-                fix="Give the full SHA of a commit that was pushed to this repository.",
-            )
-        )

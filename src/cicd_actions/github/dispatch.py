@@ -122,11 +122,11 @@ def no_workflow(session: Session, workflow: str) -> ActionError:
     )
 
 
-def require_workflow(session: Session, workflow: str) -> None:
-    """Make sure, before anything is changed, that GitHub knows the workflow.
+def workflow_exists(session: Session, workflow: str) -> bool:
+    """Return whether GitHub knows the workflow (a file on the default branch).
 
     Raises:
-        ConfigError: It does not.
+        ConfigError, UpstreamError: No right to read it, or GitHub failed.
     """
     answer = session.call(
         "GET",
@@ -135,8 +135,7 @@ def require_workflow(session: Session, workflow: str) -> None:
         accept=(404,),
         needs=_WRITE,
     )
-    if not answer.ok:
-        raise no_workflow(session, workflow)
+    return answer.ok
 
 
 def _runs(session: Session, workflow: str, **narrow: str) -> list[Mapping[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cicd_actions.github.problems import is_rule_refusal, refusal, rule_error
+from cicd_actions.github.problems import is_rule_refusal, refusal
 from cicd_actions.github.session import Session
 
 _WRITE = "contents: write"
@@ -21,22 +21,23 @@ class Merge(StrEnum):
     MERGED = "merged"
     CONTAINED = "contained"
     CONFLICT = "conflict"
+    PROTECTED = "protected"
 
 
 @dataclass(frozen=True, kw_only=True)
 class MergeOutcome:
-    """The kind, and for MERGED the merge commit."""
+    """The kind; for MERGED the merge commit, for PROTECTED GitHub's words."""
 
     kind: Merge
     sha: str = ""
+    message: str = ""
 
 
 def merge_commit(session: Session, *, base: str, head: str, message: str) -> MergeOutcome:
     """Merge exactly the commit ``head`` into the branch ``base``.
 
     Raises:
-        ActionError: A rule of the branch refuses.
-        ConfigError, UpstreamError: Missing rights, missing branch, or GitHub failed.
+        ConfigError, ActionError, UpstreamError: Missing rights, missing branch, a workflow file, or GitHub failed.
     """
     doing = f"merge {head[:12]} into {base!r}"
     answer = session.call(
@@ -52,7 +53,7 @@ def merge_commit(session: Session, *, base: str, head: str, message: str) -> Mer
     if answer.ok:
         return MergeOutcome(kind=Merge.MERGED, sha=str(answer.data["sha"]))
     if is_rule_refusal(answer):
-        raise rule_error(answer, doing)
+        return MergeOutcome(kind=Merge.PROTECTED, message=answer.message)
     if answer.status == 409:
         return MergeOutcome(kind=Merge.CONFLICT)
     raise refusal(answer, doing=doing, repository=session.repository, needs=_WRITE)

@@ -66,32 +66,38 @@ def find_open(session: Session, *, head: str, base: str) -> Pull | None:
     return _pull(Answer(status=200, data=rows[0])) if rows else None
 
 
-def merge_pull(session: Session, pull: Pull, *, sha: str) -> str:
-    """Merge the pull request with a merge commit if its head is ``sha``; return the merge commit.
+@dataclass(frozen=True, kw_only=True)
+class PullMerge:
+    """``sha`` is the merge commit; empty when it was not merged, and then ``message`` has GitHub's words."""
+
+    sha: str = ""
+    message: str = ""
+
+
+def merge_pull(session: Session, pull: Pull, *, sha: str, title: str) -> PullMerge:
+    """Merge the pull request with a merge commit if its head is ``sha``.
+
+    Not merged means that the head moved (409), or that a conflict, a review or a check stands in the way (405).
 
     Raises:
-        ActionError: The head moved (409), or it cannot be merged yet (405): conflict, review or check missing.
-        ConfigError, UpstreamError: No right, or GitHub failed.
+        ConfigError, ActionError, UpstreamError: No right, or GitHub failed.
     """
-    doing = f"merge pull request #{pull.number}"
     answer = session.call(
         "PUT",
         f"/pulls/{pull.number}/merge",
-        doing=doing,
-        body={"sha": sha, "merge_method": "merge"},
+        doing=f"merge pull request #{pull.number}",
+        body={"sha": sha, "merge_method": "merge", "commit_title": title},
         accept=(405, 409),
         needs=_MERGE_NEEDS,
     )
     if answer.ok:
-        return str(answer.data["sha"])
-    current = session.call("GET", f"/pulls/{pull.number}", doing=f"read pull request #{pull.number}")
+        return PullMerge(sha=str(answer.data["sha"]))
+    # a first try may have merged it and the answer got lost
+    doing = f"read pull request #{pull.number}"
+    current = session.call("GET", f"/pulls/{pull.number}", doing=doing)
     if current.data.get("merged") and current.data["head"]["sha"] == sha:
-        return str(current.data["merge_commit_sha"])
-    raise ActionError(
-        f"Could not {doing} at {sha[:12]}. GitHub says: {answer.message}",
-        hint=f"Look at {pull.url}: reviews, required checks and conflicts are shown there. " "Nothing was merged.",
-        title="The pull request cannot be merged",
-    )
+        return PullMerge(sha=str(current.data["merge_commit_sha"]))
+    return PullMerge(message=answer.message)
 
 
 def _pull(answer: Answer) -> Pull:

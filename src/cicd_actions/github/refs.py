@@ -8,12 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cicd_actions.github.answer import Answer
 from cicd_actions.github.problems import (
     is_rule_refusal,
     is_workflow_file_refusal,
     refusal,
-    rule_error,
     workflow_file_error,
 )
 from cicd_actions.github.session import Session, segment
@@ -76,13 +74,6 @@ def fast_forward(session: Session, branch: str, sha: str) -> RefOutcome:
     if is_rule_refusal(answer):
         return RefOutcome(kind=RefUpdate.PROTECTED, message=answer.message)
     raise refusal(answer, doing=doing, repository=session.repository, needs=_WRITE)
-
-
-def require_updated(outcome: RefOutcome, branch: str, sha: str) -> None:
-    """Raise the rule's error for a protected branch; returns for the other outcomes."""
-    if outcome.kind is RefUpdate.PROTECTED:
-        answer = Answer(status=422, data={"message": outcome.message})
-        raise rule_error(answer, f"move the branch {branch!r} to {sha[:12]}")
 
 
 def create_branch(session: Session, branch: str, sha: str) -> bool:

@@ -1,0 +1,1 @@
+"""Landing exactly the tested commit on the target branch, and starting what comes next."""
