@@ -51,6 +51,10 @@ class Inputs:
         self._values = values
         self._problems: list[Problem] = []
 
+    def narrow(self, specs: Sequence[Input], values: Mapping[str, str] | None = None) -> Inputs:
+        """Return a reader of other specs over the same values, some of them replaced, with problems of its own."""
+        return Inputs(specs, {**self._values, **(values or {})})
+
     def text(self, name: str) -> str:
         """Return the value, or the default; a missing required input is a problem."""
         spec = self._specs[name]

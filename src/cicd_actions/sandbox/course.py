@@ -146,11 +146,14 @@ class Course:
             "GITHUB_RUN_ATTEMPT": "1",
         }
 
+    def _next_started(self, repository: RepositoryView) -> bool:
+        return any(run.event == "workflow_dispatch" for run in self._hub.runs(repository.full_name))
+
     def _update_gitops_without_image(
         self, hub: StandInGitHub, repository: RepositoryView, gitops: RepositoryView
     ) -> None:
         """Where no image can be built, show the update of the tag alone, with the same command."""
-        if not any(run.event == "workflow_dispatch" for run in hub.runs(repository.full_name)):
+        if not self._next_started(repository):
             return
         tag = f"sha-{repository.head('main')[:7]}"
         token = self._act.secrets["GITOPS_TOKEN"]

@@ -49,11 +49,15 @@ class State:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Everything that the stages are told from; ``no_engine`` is the reason why images cannot be built here."""
+    """Everything that the stages are told from.
+
+    ``next_started`` tells whether GitHub has a run of the next workflow, ``no_engine`` why images cannot be built here.
+    """
 
     pushed: float
     test: Played | None
     build: Played | None
+    next_started: bool
     state: State
     no_engine: str = ""
 
@@ -89,11 +93,11 @@ def _merge(facts: Facts, quality: Stage) -> Stage:
     evidence["main-before"], evidence["main-after"] = facts.state.main_before, facts.state.main_after
     offset, seconds = _times(facts, step, "stage-timings", "merge", after="quality")
     landed = outputs.get("merged") == "true" and facts.state.tested_in_main
-    status: Status = "passed" if landed and facts.build else "failed"
+    status: Status = "passed" if landed and facts.next_started else "failed"
     reason = ""
     if not landed:
         reason = _reason(facts.test, "main does not hold the tested commit")
-    elif not facts.build:
+    elif not facts.next_started:
         reason = "merged, but the next workflow did not start"
     return Stage(name="merge", status=status, reason=reason, offset=offset, seconds=seconds, evidence=evidence)
 
