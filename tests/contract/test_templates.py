@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -182,10 +181,9 @@ def test_zizmor_finds_nothing() -> None:
 
 
 def test_actionlint_finds_nothing() -> None:
-    actionlint = shutil.which("actionlint") or shutil.which("actionlint", path=str(ROOT / ".cache" / "tools" / "bin"))
-    if not actionlint:
-        missing("actionlint", "needs Go: make tools")
     done = subprocess.run(
-        [actionlint, "-no-color", *map(str, WORKFLOWS)], capture_output=True, text=True, check=False, cwd=ROOT
+        ["bash", str(ROOT / "scripts" / "actionlint.sh")], capture_output=True, text=True, check=False, timeout=300
     )
+    if done.stderr.startswith("skipped: "):
+        missing("actionlint", done.stderr.strip())
     assert done.returncode == 0, done.stdout + done.stderr
