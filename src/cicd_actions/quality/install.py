@@ -12,13 +12,8 @@ from cicd_actions.quality.project import Project
 _TEST_NAMES = ("test", "tests", "testing")
 _DEV_NAMES = ("dev", "development")
 _BASE_FILES = ("requirements.txt", "requirements/base.txt", "requirements/main.txt", "requirements/requirements.txt")
-_EXTRA_NAMES = (*_TEST_NAMES, *_DEV_NAMES)
-_EXTRA_FILES = tuple(
-    pattern.format(name=name)
-    for name in _EXTRA_NAMES
-    for pattern in ("requirements-{name}.txt", "requirements_{name}.txt", "{name}-requirements.txt",
-                    "{name}_requirements.txt", "requirements/{name}.txt")
-)  # fmt: skip
+_EXTRA_FILES = ("requirements-{}.txt", "requirements_{}.txt", "{}-requirements.txt", "{}_requirements.txt",
+                "requirements/{}.txt")  # fmt: skip
 _BUILD_FILES = ("setup.py", "setup.cfg")
 
 
@@ -66,8 +61,13 @@ def plan_install(project: Project) -> Plan:
 
 
 def _requirement_files(files: frozenset[str]) -> tuple[str, ...]:
+    """The application's own, then those for tests; those for development where none says tests."""
     base = [name for name in _BASE_FILES if name in files][:1]
-    return (*base, *(name for name in _EXTRA_FILES if name in files))
+    for words in (_TEST_NAMES, _DEV_NAMES):
+        extra = [name for word in words for pattern in _EXTRA_FILES if (name := pattern.format(word)) in files]
+        if extra:
+            return (*base, *extra)
+    return tuple(base)
 
 
 def _has_hashes(project: Project, name: str) -> bool:

@@ -68,6 +68,8 @@ def text(result: Result) -> str:
             lines += ["", f"{check.check}: {_first(check.detail)}", *(f"  {line}" for line in rest)]
             lines += [f"  What to do: {check.remedy}"] if check.remedy else []
     lines += ["", *(f"note: {note}" for note in _all_notes(result))]
+    if coverage := result.coverage:
+        lines += ["", f"coverage: {coverage} % ({coverage.covered} of {coverage.total} statements and branches)"]
     lines += [
         "",
         headline(result),

@@ -64,7 +64,7 @@ INPUTS = (
 )
 
 OUTPUTS = (
-    Output("verdict", "passed, failed (findings), error (a check could not look), unavailable (a feed did not answer)."),
+    Output("verdict", "passed, failed (findings), error (a check could not look) or unavailable (no answer)."),
     Output("tested-sha", "The commit that was tested; empty when tracked files differ from it."),
     Output("coverage", "Percentage covered, two decimals, rounded down; empty when nothing was measured."),
     Output("report", "Path of the JSON report."),
