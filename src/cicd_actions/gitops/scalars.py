@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 
-_WORDS = frozenset(
-    ["", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n"]
-    + [".inf", "+.inf", "-.inf", ".nan", "=", "<<"]
-)  # compared in lower case
+_WORDS = frozenset(  # compared in lower case
+    ("", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", ".inf", "+.inf", "-.inf", ".nan", "=", "<<")
+)
 _NUMBER = re.compile(
     r"""[-+]?(?:
         0[xX][0-9a-fA-F_]+                                    # hexadecimal
