@@ -1,0 +1,143 @@
+"""The container engine: the machine's own where it will do, else a private one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cicd_actions.process import run
+from cicd_actions.sandbox.parts.processes import Daemon, start
+from cicd_actions.sandbox.parts.tools import Tools
+
+_START_SECONDS = 60.0
+_SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_PROBE_SECONDS = 20.0
+# The image that nearly every Dockerfile of a Python application starts from tells whether public images can be had.
+_PROBE_IMAGE = "python:3.11-slim"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """A running engine and how the docker program reaches it."""
+
+    host: str
+    docker: Path
+    env: Mapping[str, str]
+
+
+def machine_engine(env: Mapping[str, str]) -> Engine | None:
+    """The engine that the machine has running, if it keeps multi-platform images and the client has buildx."""
+    docker = shutil.which("docker", path=env.get("PATH", _SYSTEM_PATH))
+    if docker is None:
+        return None
+    host = env.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if host.startswith("unix://") and not Path(host.removeprefix("unix://")).is_socket():
+        return None
+    own = {**env, "DOCKER_HOST": host}
+    info = run([docker, "info", "--format", "{{json .DriverStatus}}"], env=own, timeout=_PROBE_SECONDS)
+    if not info.ok or "io.containerd.snapshotter" not in info.stdout:
+        return None
+    if not run([docker, "buildx", "version"], env=own, timeout=_PROBE_SECONDS).ok:
+        return None
+    return Engine(host=host, docker=Path(docker), env=own)
+
+
+def reaches_public_images(docker: Path, env: Mapping[str, str]) -> bool:
+    """True when base images can be had from where Dockerfiles name them."""
+    words = [docker, "buildx", "imagetools", "inspect", _PROBE_IMAGE]
+    return run(words, env=env, timeout=_PROBE_SECONDS).ok
+
+
+def client_env(tools: Tools, host: str, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which the private docker program talks to the private engine, and to nothing else."""
+    kept = {name: value for name, value in env.items() if not name.startswith(("DOCKER_", "BUILDX_"))}
+    path = f"{tools.bin}:{env.get('PATH', _SYSTEM_PATH)}"
+    return {**kept, "PATH": path, "DOCKER_HOST": host, "DOCKER_CONFIG": str(tools.docker_config)}
+
+
+def start_private(tools: Tools, cache: Path, *, mirror: str, env: Mapping[str, str]) -> tuple[Engine, Daemon]:
+    """Start an engine with everything of its own below the cache, listening on a socket there.
+
+    ``mirror`` is the address of the base registry: unqualified image names are looked up there first, so the
+    applications' Dockerfiles need no change; "" where public images can be reached.
+    """
+    state, log = cache / "engine", cache / "run" / "engine.log"
+    for folder in (state, log.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(cache)
+    configuration = log.parent / "engine.json"
+    configuration.write_text(json.dumps(_configuration(tools, mirror), indent=1), encoding="utf-8")
+    host = f"unix://{socket_path(cache)}"
+    words = [
+        tools.program("dockerd"),
+        *("--config-file", configuration),
+        *("--data-root", state / "data"),
+        *("--exec-root", log.parent / "exec"),
+        *("--pidfile", log.parent / "engine.pid"),
+        *("--host", host),
+    ]
+    client = client_env(tools, host, env)
+    docker = tools.program("docker")
+    daemon = start(
+        "the container engine",
+        words,
+        env={**_daemon_env(env), "PATH": f"{tools.bin}:{_SYSTEM_PATH}"},
+        log=log,
+        ready=lambda: socket_path(cache).is_socket() and run([docker, "version"], env=client, timeout=5).ok,
+        seconds=_START_SECONDS,
+    )
+    return Engine(host=host, docker=docker, env=client), daemon
+
+
+def socket_path(cache: Path) -> Path:
+    """Where the private engine listens."""
+    return cache / "run" / "docker.sock"
+
+
+def _daemon_env(env: Mapping[str, str]) -> dict[str, str]:
+    """Proxies and certificates reach the engine; nothing else of the caller's environment does."""
+    kept = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "HOME"}
+    return {name: value for name, value in env.items() if name.upper() in kept}
+
+
+def _configuration(tools: Tools, mirror: str) -> dict[str, object]:
+    settings: dict[str, object] = {
+        "features": {"containerd-snapshotter": True},
+        "insecure-registries": ["127.0.0.0/8"],
+        "userland-proxy-path": str(tools.program("docker-proxy")),
+        "init-path": str(tools.program("docker-init")),
+        "builder": {"gc": {"enabled": True, "defaultKeepStorage": "10GB"}},
+        "log-level": "warn",
+    }
+    if mirror:
+        settings["registry-mirrors"] = [f"http://{mirror}"]
+    if mtu := _outward_mtu():
+        settings["mtu"] = mtu
+    return settings
+
+
+def _outward_mtu(route: Path = Path("/proc/net/route"), devices: Path = Path("/sys/class/net")) -> int:
+    """Packet size of the device that leads outward: larger packets from containers would be lost on the way."""
+    for line in route.read_text(encoding="ascii").splitlines()[1:]:
+        fields = line.split()
+        if fields[1] == "00000000":
+            return int((devices / fields[0] / "mtu").read_text(encoding="ascii"))
+    return 0
+
+
+def _remove_leftovers(cache: Path) -> None:
+    """Pid files and sockets of an engine that was killed would keep the next one from starting."""
+    runtime = cache / "run"
+    for mount in _mounts_below(runtime / "exec"):
+        run(["umount", "-l", mount])
+    for name in ("engine.pid", "docker.sock", "exec/containerd/containerd.pid"):
+        (runtime / name).unlink(missing_ok=True)
+
+
+def _mounts_below(folder: Path, mounts: Path = Path("/proc/mounts")) -> list[Path]:
+    """Mount points below the folder, the deepest first."""
+    points = [Path(line.split()[1]) for line in mounts.read_text(encoding="utf-8").splitlines()]
+    return sorted((point for point in points if folder in point.parents), reverse=True)

@@ -1,0 +1,231 @@
+"""Writing images by hand: layers, configuration, manifests and the index, straight into a registry."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any
+
+from cicd_actions.errors import UpstreamError
+
+if TYPE_CHECKING:
+    import httpx
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+RECIPE = "io.cicd-actions.recipe"  # annotation: what an image was made from, to know when to make it anew
+_SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A finished layer: the compressed file, its digest and size, and the digest of the tar in it."""
+
+    path: Path
+    digest: str
+    size: int
+    diff_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One platform's image: its layers from the lowest up, and the run-time configuration."""
+
+    architecture: str
+    layers: Sequence[Layer]
+    environment: Sequence[str]
+    command: Sequence[str]
+
+
+class _Hashing:
+    """A file that hashes what is written through it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        self.size += len(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
+
+
+class LayerWriter:
+    """Collects files into one gzipped layer; what comes first keeps its place."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
+        self._outer = _Hashing(self._file)
+        # Low effort: these layers travel over the loopback device only.
+        self._gzip = gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=self._outer, mtime=0)  # type: ignore[arg-type]
+        self._inner = _Hashing(self._gzip)  # type: ignore[arg-type]
+        self._tar = tarfile.open(fileobj=self._inner, mode="w|", format=tarfile.GNU_FORMAT)  # type: ignore[call-overload] # noqa: SIM115 - closed in __exit__
+        self._names: set[str] = set()
+
+    def __enter__(self) -> LayerWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with suppress(Exception) if kind else suppress():
+            self._tar.close()
+            self._gzip.close()
+        self._file.close()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def add(self, member: tarfile.TarInfo, content: IO[bytes] | None = None) -> None:
+        """Add a member as it is, unless its name is taken already."""
+        if member.name in self._names:
+            return
+        self._parents(member.name)
+        self._names.add(member.name)
+        self._tar.addfile(member, content)
+
+    def file(self, name: str, content: bytes, mode: int = 0o644) -> None:
+        """Add a regular file, owned by root."""
+        member = tarfile.TarInfo(name)
+        member.size, member.mode = len(content), mode
+        self.add(member, io.BytesIO(content))
+
+    def link(self, name: str, target: str) -> None:
+        """Add a symbolic link."""
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname, member.mode = tarfile.SYMTYPE, target, 0o777
+        self.add(member)
+
+    def folder(self, name: str, mode: int = 0o755) -> None:
+        """Add an empty folder."""
+        member = tarfile.TarInfo(name)
+        member.type, member.mode = tarfile.DIRTYPE, mode
+        self.add(member)
+
+    def _parents(self, name: str) -> None:
+        parent = name.rpartition("/")[0]
+        if parent and parent not in self._names:
+            self.folder(parent)
+
+    def finish(self) -> Layer:
+        """Close the layer and return it."""
+        self._tar.close()
+        self._gzip.close()
+        self._file.flush()
+        return Layer(path=self._path, digest=self._outer.digest, size=self._outer.size, diff_id=self._inner.digest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """A registry on the loopback address that wants no sign-in."""
+
+    address: str
+    _client: list[httpx.Client] = field(default_factory=list, repr=False, compare=False)
+
+    def push_blob(self, repository: str, digest: str, content: bytes | Path) -> None:
+        """Upload a blob unless the repository has it."""
+        if self._send("HEAD", f"/v2/{repository}/blobs/{digest}", missing=True) is not None:
+            return
+        begun = self._send("POST", f"/v2/{repository}/blobs/uploads/")
+        location = begun.headers["Location"] if begun else ""
+        joint = "&" if "?" in location else "?"
+        data = content.read_bytes() if isinstance(content, Path) else content
+        self._send("PUT", f"{location}{joint}digest={digest}", content=data, kind="application/octet-stream")
+
+    def push_manifest(self, repository: str, tag: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Upload a manifest or index under the tag, or by its digest where the tag is ""; its descriptor."""
+        data = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        kind = str(document["mediaType"])
+        self._send("PUT", f"/v2/{repository}/manifests/{tag or digest}", content=data, kind=kind)
+        return {"mediaType": kind, "digest": digest, "size": len(data)}
+
+    def manifest(self, repository: str, reference: str) -> dict[str, Any] | None:
+        """The manifest or index, None when it is not there."""
+        response = self._send("GET", f"/v2/{repository}/manifests/{reference}", missing=True)
+        return None if response is None else dict(response.json())
+
+    def has_image(self, repository: str, tag: str, recipe: str) -> bool:
+        """True when the image is there, made by that recipe, with all that belongs to it."""
+        index = self.manifest(repository, tag)
+        if index is None or index.get("annotations", {}).get(RECIPE) != recipe:
+            return False
+        for child in index.get("manifests", []):
+            manifest = self.manifest(repository, child["digest"])
+            if manifest is None:
+                return False
+            for blob in (manifest["config"], *manifest["layers"]):
+                if self._send("HEAD", f"/v2/{repository}/blobs/{blob['digest']}", missing=True) is None:
+                    return False
+        return True
+
+    def push_index(self, repository: str, tags: Sequence[str], images: Sequence[Image], recipe: str) -> None:
+        """Upload the images and one index over them, under all the tags."""
+        children = []
+        for image in images:
+            descriptor = self._push_image(repository, image)
+            children.append({**descriptor, "platform": {"os": "linux", "architecture": image.architecture}})
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": children, "annotations": {RECIPE: recipe}}
+        for tag in tags:
+            self.push_manifest(repository, tag, index)
+
+    def _push_image(self, repository: str, image: Image) -> dict[str, Any]:
+        config = {
+            "architecture": image.architecture,
+            "os": "linux",
+            "config": {"Env": list(image.environment), "Cmd": list(image.command)},
+            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in image.layers]},
+            "history": [{"created_by": "cicd-actions sandbox"} for _ in image.layers],
+        }
+        for layer in image.layers:
+            self.push_blob(repository, layer.digest, layer.path)
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": self.push_document(repository, config, CONFIG),
+            "layers": [{"mediaType": LAYER, "digest": one.digest, "size": one.size} for one in image.layers],
+        }
+        return self.push_manifest(repository, "", manifest)
+
+    def push_document(self, repository: str, document: Mapping[str, Any], kind: str) -> dict[str, Any]:
+        """Upload a JSON document as a blob; its descriptor."""
+        data = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        self.push_blob(repository, digest, data)
+        return {"mediaType": kind, "digest": digest, "size": len(data)}
+
+    def _send(
+        self, method: str, path: str, *, content: bytes | None = None, kind: str = "", missing: bool = False
+    ) -> httpx.Response | None:
+        import httpx
+
+        if not self._client:
+            self._client.append(httpx.Client(timeout=_SECONDS, trust_env=False))
+        url = path if path.startswith("http") else f"http://{self.address}{path}"
+        headers = {"Accept": f"{INDEX}, {MANIFEST}", **({"Content-Type": kind} if kind else {})}
+        try:
+            response = self._client[0].request(method, url, content=content, headers=headers)
+        except httpx.HTTPError as error:
+            raise UpstreamError(f"The base registry {self.address} does not answer: {error}") from error
+        if response.status_code == httpx.codes.NOT_FOUND and missing:
+            return None
+        if response.is_error:
+            raise UpstreamError(f"The base registry refused {method} {path}: {response.status_code} {response.text}")
+        return response
