@@ -13,6 +13,7 @@ from cicd_actions.quality.project import Project
 
 _WOULD = re.compile(r"^would reformat (.+)$", re.MULTILINE)
 _CANNOT = re.compile(r"^error: cannot format (.+?): (.+)$", re.MULTILINE)
+_PARSE = re.compile(r"^error: cannot parse: (.+):(\d+):\d+$", re.MULTILINE)  # since 26
 _UNCHANGED = re.compile(r"(\d+) files? would be left unchanged")
 _HUNK = re.compile(r"^@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@")
 _REMEDY = "Run black on these files and commit the result."
@@ -28,11 +29,7 @@ def judge_black(completed: Completed, project: Project) -> CheckResult:
     """Return what black's output says."""
     lines = _first_lines(completed.stdout)
     reformat = [_finding(project, name, lines.get(name, 0)) for name in _WOULD.findall(completed.stderr)]
-    unreadable = [
-        Finding(check="black", rule="cannot-format", severity=Severity.HIGH, message=reason,
-                file=project.in_repository(name), line=_line_in(reason))
-        for name, reason in _CANNOT.findall(completed.stderr)
-    ]  # fmt: skip
+    unreadable = [_unreadable(project, *place) for place in _unreadable_files(completed.stderr)]
     left = sum(int(number) for number in _UNCHANGED.findall(completed.stderr))
     if completed.timed_out or completed.returncode not in (0, 1, 123):
         return tool_error("black", completed, f"ended with exit code {completed.returncode}")
@@ -85,6 +82,15 @@ def _first_lines(diff: str) -> dict[str, int]:
     return lines
 
 
-def _line_in(reason: str) -> int:
-    found = re.search(r": (\d+):\d+", reason)
-    return int(found[1]) if found else 0
+def _unreadable_files(stderr: str) -> list[tuple[str, int, str]]:
+    """Return file, line and reason for each file that black could not read."""
+    found = [(name, int(line), "black could not parse this file") for name, line in _PARSE.findall(stderr)]
+    for name, reason in _CANNOT.findall(stderr):
+        place = re.search(r": (\d+):\d+", reason)
+        found.append((name, int(place[1]) if place else 0, reason))
+    return found
+
+
+def _unreadable(project: Project, name: str, line: int, reason: str) -> Finding:
+    return Finding(check="black", rule="cannot-format", severity=Severity.HIGH, message=reason,
+                   file=project.in_repository(name), line=line)  # fmt: skip
