@@ -140,13 +140,14 @@ def stand_in(folder: Path, *, start_run: Callable[[Run], RunOutcome] | None = No
     return StandInGitHub(folder / "hub", start_run=start_run, workers=workers, validate=openapi())
 
 
-def client(hub: StandInGitHub, token: Secret) -> Github:
+def client(hub: StandInGitHub, token: Secret, *, per_page: int = 30) -> Github:
     """PyGithub on the stand-in, without its own retries and pauses."""
     from github import Auth, Github
 
     return Github(
         base_url=hub.api_url,
         auth=Auth.Token(token.reveal()),
+        per_page=per_page,
         retry=None,
         seconds_between_requests=None,
         seconds_between_writes=None,
