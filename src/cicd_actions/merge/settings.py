@@ -7,10 +7,9 @@ the next workflow and makes sure that its run exists.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from cicd_actions.github.events import own_branch, tested_commit
 from cicd_actions.runner.context import RunContext
 from cicd_actions.runner.inputs import Input, Inputs, Output
 from cicd_actions.runner.secrets import Secret
@@ -26,7 +25,10 @@ INPUTS = (
     ),
     Input("app-id", "Id of a GitHub App to sign in as, instead of using token. Needs app-private-key."),
     Input("app-private-key", "Private key (PEM) of that GitHub App.", secret=True),
-    Input("source-sha", "Commit to land, as a full SHA. The run's own commit (GITHUB_SHA) by default."),
+    Input(
+        "source-sha",
+        "Commit to land, as a full SHA. The commit that this run is about by default (GITHUB_SHA on a push).",
+    ),
     Input(
         "tested-sha",
         "Commit that was tested, such as the output tested-sha of quality-gate. When it is given and is not "
@@ -92,9 +94,9 @@ def load(inputs: Inputs, context: RunContext) -> Settings:
         token=inputs.secret("token"),
         app_id=inputs.text("app-id"),
         app_private_key=inputs.secret("app-private-key"),
-        source_sha=_sha(inputs, "source-sha", context.sha),
-        tested_sha=_sha(inputs, "tested-sha", tested_by_run(context)),
-        source_branch=_branch(inputs, "source-branch", _own_branch(context)),
+        source_sha=_sha(inputs, "source-sha", tested_commit(context) or context.sha),
+        tested_sha=_sha(inputs, "tested-sha", tested_commit(context)),
+        source_branch=_branch(inputs, "source-branch", own_branch(context)),
         target_branch=_branch(inputs, "target-branch", ""),
         method=inputs.choice("method", METHODS),
         next_workflow=_workflow(inputs),
@@ -117,24 +119,6 @@ def load(inputs: Inputs, context: RunContext) -> Settings:
         inputs.problem("token", "is required and was not given", "Give a token, or app-id and app-private-key.")
     inputs.finish()
     return settings
-
-
-def tested_by_run(context: RunContext) -> str:
-    """Return the commit that a run of this event tests, or an empty string for events that do not tell.
-
-    On ``workflow_run`` GITHUB_SHA is the default branch's tip, and on ``pull_request`` a merge made for the test.
-    """
-    if context.event_name == "push":
-        return context.sha
-    place = {"workflow_run": ("workflow_run", "head_sha"), "pull_request": ("pull_request", "head", "sha")}
-    value: Any = context.event
-    for key in place.get(context.event_name, ("",)):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, str) else ""
-
-
-def _own_branch(context: RunContext) -> str:
-    return context.ref.removeprefix("refs/heads/") if context.ref.startswith("refs/heads/") else ""
 
 
 def _sha(inputs: Inputs, name: str, default: str) -> str:
