@@ -50,12 +50,16 @@ class Child:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """A verified layout: ``digest`` and ``media_type`` of what a registry would serve under a tag."""
+    """A verified layout: ``digest`` and ``media_type`` of what a registry would serve under a tag.
+
+    ``manifests`` are the indexes and manifests in it (attestations too), ``blobs`` the configurations and layers.
+    """
 
     path: Path
     digest: str
     media_type: str
     children: tuple[Child, ...]
+    manifests: tuple[str, ...]
     blobs: tuple[str, ...]
 
     def document(self, digest: str) -> bytes:
@@ -106,7 +110,7 @@ def read_layout(path: Path) -> Layout:
     if not isinstance(entries, list) or len(entries) != 1:
         count = len(entries) if isinstance(entries, list) else 0
         raise LayoutError(f"index.json lists {count} images; exactly one image or one index is needed")
-    seen: dict[str, None] = {}
+    seen: dict[str, bool] = {}
     children = tuple(_walk(path, entries[0], seen, depth=0))
     if not children:
         raise LayoutError("there is no image in it, only attestations")
@@ -118,7 +122,8 @@ def read_layout(path: Path) -> Layout:
         digest=str(entries[0]["digest"]),
         media_type=str(entries[0].get("mediaType", "")),
         children=tuple(sorted(children, key=lambda child: child.platform)),
-        blobs=tuple(seen),
+        manifests=tuple(digest for digest, is_manifest in seen.items() if is_manifest),
+        blobs=tuple(digest for digest, is_manifest in seen.items() if not is_manifest),
     )
 
 
@@ -139,10 +144,10 @@ def complete(path: Path) -> None:
         marker.write_text(_MARKER, encoding="utf-8")
 
 
-def _walk(root: Path, descriptor: Any, seen: dict[str, None], *, depth: int) -> Iterator[Child]:
+def _walk(root: Path, descriptor: Any, seen: dict[str, bool], *, depth: int) -> Iterator[Child]:
     if depth > _DEEPEST:
         raise LayoutError("indexes are nested too deeply")
-    digest = _check_blob(root, descriptor, seen)
+    digest = _check_blob(root, descriptor, seen, is_manifest=True)
     document = _json_file(blob_path(root, digest))
     kind = descriptor.get("mediaType") or document.get("mediaType")
     if kind in INDEX_TYPES:
@@ -173,7 +178,7 @@ def _platform(config: Mapping[str, Any], digest: str) -> str:
         raise LayoutError(f"the configuration of {digest} names no platform") from None
 
 
-def _check_blob(root: Path, descriptor: Any, seen: dict[str, None]) -> str:
+def _check_blob(root: Path, descriptor: Any, seen: dict[str, bool], *, is_manifest: bool = False) -> str:
     if not isinstance(descriptor, dict):
         raise LayoutError("a descriptor is missing or is not an object")
     digest = str(descriptor.get("digest", ""))
@@ -189,7 +194,7 @@ def _check_blob(root: Path, descriptor: Any, seen: dict[str, None]) -> str:
         actual = hashlib.file_digest(file, "sha256").hexdigest()
     if f"sha256:{actual}" != digest:
         raise LayoutError(f"the blob {digest} does not match its digest (it is sha256:{actual})")
-    seen[digest] = None
+    seen[digest] = is_manifest
     return digest
 
 

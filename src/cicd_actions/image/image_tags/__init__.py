@@ -1,0 +1,1 @@
+"""image-tags: print what build-and-push would tag."""
