@@ -27,6 +27,7 @@ def _unique() -> tuple[Input, ...]:
     found: dict[str, Input] = {}
     for spec in (*quality.INPUTS, *merge.INPUTS, *notify.INPUTS):
         found.setdefault(spec.name, _OWN.get(spec.name, spec))
+    found.pop("tested-sha")  # the gate says what was tested
     return tuple(found.values())
 
 
