@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# commands whose content is kept in the step; people see it in the report, not in the stream
+_SILENT = ("set-output", "summary", "add-path", "set-env", "add-mask")
+
 
 @dataclass
 class Step:
@@ -39,8 +42,10 @@ class ActLog:
         step = self._step(entry, now)
         if step is not None:
             self._update(step, entry, now)
+        if text.startswith("LocalRepositoryCache"):
+            return ""
         self.lines.append(text)
-        return text
+        return "" if entry.get("command") in _SILENT else text
 
     def outputs(self, *names: str) -> Mapping[str, str]:
         """Return the outputs of the last step that set any of ``names``; {} when none did."""

@@ -65,9 +65,13 @@ class Course:
                 self._update_gitops_without_image(hub, app_repository, gitops)
             state = self._state(app_repository, gitops, before, tested, registry)
             facts = Facts(
-                pushed=pushed, test=self._last("test-and-merge.yml"), build=self._last("build-and-deploy.yml"),
-                state=state, no_engine=self.machine.no_engine,
-            )  # fmt: skip
+                pushed=pushed,
+                test=self._last("test-and-merge.yml"),
+                build=self._last("build-and-deploy.yml"),
+                next_started=self._next_started(app_repository),
+                state=state,
+                no_engine=self.machine.no_engine,
+            )
             comments = [f"commit comment by {c.login}:\n{c.body}" for c in app_repository.comments()]
         return self._outcome(facts, comments, [*self.machine.notes, *notes], time.time() - began)
 
@@ -229,7 +233,8 @@ def _shown(played: Played, pushed: float) -> WorkflowRun:
         offset=played.started - pushed,
         seconds=played.ended - played.started,
         log=played.log.lines,
-        summaries=[summary for step in played.log.steps for summary in step.summaries],
+        # a composite action repeats the summaries of its steps as its own
+        summaries=list(dict.fromkeys(summary for step in played.log.steps for summary in step.summaries)),
     )
 
 

@@ -30,7 +30,7 @@ _RUN_PAGE = re.compile(r"/(?P<owner>[\w.-]+)/(?P<repo>[\w.-]+)/actions/runs/(?P<
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """One REST request and its answer, for checking against a description of the API."""
+    """One REST or (template ``/graphql``) GraphQL request and its answer, for checking against GitHub's descriptions."""
 
     method: str
     template: str
@@ -92,9 +92,14 @@ class Dispatcher:
 
     def _graphql(self, incoming: Incoming, actor: Actor) -> Answer:
         try:
-            return graphql.answer(self._state, actor, incoming.json())
+            body = incoming.json()
         except BadBodyError as error:
             return RefusedError(400, str(error)).answer()
+        answer = graphql.answer(self._state, actor, body)
+        if self._validate:
+            exchange = Exchange(method="POST", template="/graphql", request=body, answer=answer)
+            self.violations += self._validate(exchange)
+        return answer
 
     def _rest(self, incoming: Incoming, actor: Actor) -> Answer:
         route: Route | None = None

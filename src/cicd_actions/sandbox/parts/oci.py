@@ -206,7 +206,10 @@ class Registry:
 
     def push_document(self, repository: str, document: Mapping[str, Any], kind: str) -> dict[str, Any]:
         """Upload a JSON document as a blob; its descriptor."""
-        data = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+        return self.push_bytes(repository, json.dumps(document, sort_keys=True, separators=(",", ":")).encode(), kind)
+
+    def push_bytes(self, repository: str, data: bytes, kind: str) -> dict[str, Any]:
+        """Upload a small blob; its descriptor."""
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
         self.push_blob(repository, digest, data)
         return {"mediaType": kind, "digest": digest, "size": len(data)}
