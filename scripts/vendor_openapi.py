@@ -1,13 +1,15 @@
-"""Cut GitHub's OpenAPI description down to what the stand-in GitHub serves.
+"""Cut GitHub's descriptions of its APIs down to what the stand-in GitHub serves.
 
-The description comes from the npm package @octokit/openapi, fetched with the npm client and its own configuration:
+They come from the npm packages @octokit/openapi and @octokit/graphql-schema, fetched with the npm client and its own
+configuration, each unpacked into a folder:
 
-    npm pack @octokit/openapi@23.0.2 && tar xzf octokit-openapi-23.0.2.tgz
-    python scripts/vendor_openapi.py package/generated/api.github.com.json
+    npm pack @octokit/openapi@23.0.2 @octokit/graphql-schema@15.26.1
+    python scripts/vendor_openapi.py openapi/package/generated/api.github.com.json graphql/package
 
-What comes out (tests/contract/data/github-openapi-subset.json) holds, for every operation that is served, the schemas
+tests/contract/data/github-openapi-subset.json holds, for every operation that is served, the schemas
 of its request and answers, and the shared schemas they refer to, as JSON Schema: OpenAPI's `nullable` is turned into
-a type, prose and examples are left out. Run it again when an operation is added or a new version is wanted.
+a type, prose and examples are left out. github-graphql-subset.json holds the types that are served, with the types of
+their fields and arguments in GraphQL's notation. Run it again when something is added or a new version is wanted.
 """
 
 from __future__ import annotations
@@ -18,7 +20,31 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parent.parent / "tests/contract/data/github-openapi-subset.json"
+DATA = Path(__file__).parent.parent / "tests/contract/data"
+
+# The GraphQL types that the stand-in serves or takes; fields of other types are left out of the subset.
+GRAPHQL_TYPES = (
+    "Blob",
+    "Commit",
+    "CommitHistoryConnection",
+    "CommitMessage",
+    "CommittableBranch",
+    "CreateCommitOnBranchInput",
+    "CreateCommitOnBranchPayload",
+    "FileAddition",
+    "FileChanges",
+    "FileDeletion",
+    "GitActor",
+    "GitObject",
+    "Mutation",
+    "Query",
+    "RateLimit",
+    "Ref",
+    "Repository",
+    "Tree",
+    "TreeEntry",
+    "User",
+)
 
 _PROSE = {
     "description",
@@ -118,18 +144,58 @@ def _names(part: Any) -> Iterator[str]:
             yield from _names(item)
 
 
+def cut_graphql(schema: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """The GraphQL types that are served, with the fields that stay among them or end in a scalar or enum."""
+    types = {row["name"]: row for row in schema["__schema"]["types"]}
+    leaves = {name for name, row in types.items() if row["kind"] in ("SCALAR", "ENUM")}
+    found = {}
+    for name in GRAPHQL_TYPES:
+        row = types[name]
+        fields = row["fields"] or row["inputFields"]
+        kept = [field for field in fields if _base(field["type"]) in {*leaves, *GRAPHQL_TYPES}]
+        found[name] = {
+            "kind": row["kind"],
+            "possible": [other["name"] for other in row["possibleTypes"] or [] if other["name"] in GRAPHQL_TYPES],
+            "fields": {field["name"]: _field(field) for field in kept},
+        }
+    return {"source": "npm @octokit/graphql-schema (MIT)", "version": version, "types": found}
+
+
+def _field(field: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": _notation(field["type"])}
+    if field.get("args"):
+        found["args"] = {row["name"]: _notation(row["type"]) for row in field["args"]}
+    return found
+
+
+def _notation(kind: Mapping[str, Any]) -> str:
+    if kind["kind"] == "NON_NULL":
+        return _notation(kind["ofType"]) + "!"
+    return f"[{_notation(kind['ofType'])}]" if kind["kind"] == "LIST" else str(kind["name"])
+
+
+def _base(kind: Mapping[str, Any]) -> str:
+    return _notation(kind).strip("[]!")
+
+
+def _write(name: str, subset: Mapping[str, Any]) -> None:
+    target = DATA / name
+    target.write_text(json.dumps(subset, indent=1, sort_keys=True) + "\n")
+    print(f"{name}: {target.stat().st_size // 1024} KiB")
+
+
 def main(argv: list[str]) -> int:
-    """Read the description named on the command line, write the subset."""
+    """Read the descriptions named on the command line, write the subsets."""
     from cicd_actions.sandbox.github.rest import ROUTES
 
-    if len(argv) != 1:
+    if len(argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
     description = json.loads(Path(argv[0]).read_text())
-    subset = cut(description, {(route.method, route.template) for route in ROUTES})
-    TARGET.write_text(json.dumps(subset, indent=1, sort_keys=True) + "\n")
-    operations = len(subset["operations"])
-    print(f"{TARGET.name}: {operations} operations, {TARGET.stat().st_size // 1024} KiB")
+    _write("github-openapi-subset.json", cut(description, {(route.method, route.template) for route in ROUTES}))
+    package = Path(argv[1])
+    version = json.loads((package / "package.json").read_text())["version"]
+    _write("github-graphql-subset.json", cut_graphql(json.loads((package / "schema.json").read_text()), version))
     return 0
 
 

@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.support.github import SUBSET, OpenApi, closed, openapi, stand_in, succeed
+from tests.support.github import GRAPHQL_SUBSET, SUBSET, OpenApi, closed, graphql, openapi, stand_in, succeed
 
 from cicd_actions.sandbox.github import Exchange, Protection, StandInGitHub
 from cicd_actions.sandbox.github.answers import Answer
+from cicd_actions.sandbox.github.gql_nodes import git_object, ref_node, repository_node
 from cicd_actions.sandbox.github.rest import ROUTES
 
 BUILD = """
@@ -315,3 +316,46 @@ def test_parts_of_a_whole_stay_open() -> None:
     assert "additionalProperties" in closed(part)
     assert "additionalProperties" not in closed({"allOf": [part]})["allOf"][0]
     assert isinstance(openapi(), OpenApi)
+
+
+DOCUMENT = """
+query($name: String!) { repository(owner: "acme", name: $name) { ref(qualifiedName: "main") { target { oid } } } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "data", "problem"),
+    [
+        (DOCUMENT, {"repository": {"ref": {"target": {"oid": "1"}}}}, ""),
+        (DOCUMENT, {"repository": None}, ""),
+        (DOCUMENT, {"repository": {"ref": {"target": {"oid": 1}}}}, "GitObject.oid: 1 is no GitObjectID"),
+        (DOCUMENT, {"repository": {"ref": {"target": {"oid": None}}}}, "GitObject.oid must not be null"),
+        (DOCUMENT.replace("oid", "nonsense"), {"repository": None}, "GitObject.nonsense is not in the schema"),
+        (DOCUMENT.replace("owner:", "owned:"), {"repository": None}, "no such argument owned"),
+        (DOCUMENT.replace("owner:", "owned:"), {"repository": None}, "owner is required"),
+        (DOCUMENT.replace("{ target { oid } }", ""), {"repository": None}, "none of an object"),
+        ("{", {}, "Unexpected"),
+        (
+            'mutation { createCommitOnBranch(input: {branch: {}, fileChanges: {additions: [{path: "a"}]}}) { ref { name } } }',
+            {"createCommitOnBranch": None},
+            "additions: contents is required",
+        ),
+    ],
+)
+def test_documents_and_answers_of_graphql(query: str, data: dict[str, object], problem: str) -> None:
+    found = "\n".join(graphql()({"query": query, "variables": {"name": "shop"}}, {"data": data}))
+    assert problem in found
+    assert bool(found) is bool(problem)
+
+
+def test_every_field_of_graphql_that_is_served_exists(hub: StandInGitHub) -> None:
+    repo = hub.state.repository("acme", "shop")
+    commit = repo.commit("main")
+    shas = [commit.sha, commit.tree, repo.tree(commit.sha, under="src/a.txt")[0].sha]
+    nodes = [repository_node(hub.state, repo), ref_node(hub.state, repo, "main")]
+    nodes += [git_object(hub.state, repo, sha) for sha in shas]
+    types = json.loads(GRAPHQL_SUBSET.read_text())["types"]
+    assert [node.type for node in nodes if node] == ["Repository", "Ref", "Commit", "Tree", "Blob"]
+    for node in nodes:
+        assert node is not None
+        assert node.fields.keys() - types[node.type]["fields"].keys() == set()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator, FormatChecker
+from tests.support.graphql import Schema
 
 from cicd_actions.runner.secrets import Secret
 from cicd_actions.sandbox.github import Exchange, RunOutcome, StandInGitHub
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cicd_actions.sandbox.github import Run
 
 SUBSET = Path(__file__).parent.parent / "contract/data/github-openapi-subset.json"
+GRAPHQL_SUBSET = SUBSET.with_name("github-graphql-subset.json")
 
 _FORMATS = FormatChecker(formats=())
 
@@ -135,9 +137,23 @@ def openapi() -> OpenApi:
     return OpenApi(json.loads(SUBSET.read_text()))
 
 
+@cache
+def graphql() -> Schema:
+    """The checker of GraphQL documents and answers, made once."""
+    return Schema(json.loads(GRAPHQL_SUBSET.read_text()))
+
+
+def validate(exchange: Exchange) -> list[str]:
+    """What is wrong with a REST or GraphQL exchange, one line each."""
+    if exchange.template != "/graphql":
+        return openapi()(exchange)
+    body = exchange.answer.body
+    return graphql()(exchange.request, body) if isinstance(body, Mapping) and exchange.answer.status == 200 else []
+
+
 def stand_in(folder: Path, *, start_run: Callable[[Run], RunOutcome] | None = None, workers: int = 1) -> StandInGitHub:
     """A stand-in GitHub whose answers are all checked; use it as a context manager."""
-    return StandInGitHub(folder / "hub", start_run=start_run, workers=workers, validate=openapi())
+    return StandInGitHub(folder / "hub", start_run=start_run, workers=workers, validate=validate)
 
 
 def client(hub: StandInGitHub, token: Secret, *, per_page: int = 30) -> Github:

@@ -30,7 +30,7 @@ _RUN_PAGE = re.compile(r"/(?P<owner>[\w.-]+)/(?P<repo>[\w.-]+)/actions/runs/(?P<
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """One REST or (template ``/graphql``) GraphQL request and its answer, for checking against GitHub's descriptions."""
+    """A REST or (template ``/graphql``) GraphQL request and its answer, to be checked against GitHub's descriptions."""
 
     method: str
     template: str
