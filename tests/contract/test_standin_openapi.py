@@ -179,7 +179,9 @@ def _contents(call: Caller) -> None:
 
 
 def _talk(call: Caller, dev: str) -> None:
-    assert call("POST", f"{REPO}/commits/{dev}/comments", {"body": "Well done"})[0] == 201
+    status_code, comment = call("POST", f"{REPO}/commits/{dev}/comments", {"body": "Done"})
+    assert status_code == 201
+    assert call("PATCH", f"{REPO}/comments/{comment['id']}", {"body": "Well done"})[0] == 200
     assert [row["body"] for row in call("GET", f"{REPO}/commits/{dev}/comments")[1]] == ["Well done"]
     assert call("GET", f"{REPO}/commits/{dev}/status")[1]["state"] == "pending"
     status = {"state": "success", "context": "ci", "description": "ok", "target_url": "https://example.com"}
@@ -336,7 +338,9 @@ query($name: String!) { repository(owner: "acme", name: $name) { ref(qualifiedNa
         (DOCUMENT.replace("{ target { oid } }", ""), {"repository": None}, "none of an object"),
         ("{", {}, "Unexpected"),
         (
-            'mutation { createCommitOnBranch(input: {branch: {}, fileChanges: {additions: [{path: "a"}]}}) { ref { name } } }',
+            """mutation {
+              createCommitOnBranch(input: {branch: {}, fileChanges: {additions: [{path: "a"}]}}) { ref { name } }
+            }""",
             {"createCommitOnBranch": None},
             "additions: contents is required",
         ),

@@ -561,6 +561,11 @@ class TestServer:
         )
         assert (status, body) == (304, "")
 
+    @pytest.mark.parametrize("name", ["acme", "acme/", "/x", "acme/shop", "ACME/Shop", "a/../b", "a/..", "a/b c"])
+    def test_names_of_repositories(self, hub: StandInGitHub, name: str) -> None:
+        with pytest.raises(ValueError, match="no free name"):
+            hub.create_repository(name)
+
     def test_it_starts_quickly(self, tmp_path: Path) -> None:
         import time
 

@@ -69,23 +69,10 @@ class Faults:
             after: How many fitting requests go through unharmed first.
         """
         chosen: Kind = kind or ("delay" if status is None and seconds else "answer")
-        fault = Fault(
-            kind=chosen,
-            status=status or 500,
-            body=body,
-            headers=dict(headers or {}),
-            seconds=seconds,
-        )
+        fault = Fault(kind=chosen, status=status or 500, body=body, headers=dict(headers or {}), seconds=seconds)
+        armed = _Armed(method=method.upper(), path=re.compile(path), fault=fault, times=times, after=after)
         with self._lock:
-            self._armed.append(
-                _Armed(
-                    method=method.upper(),
-                    path=re.compile(path),
-                    fault=fault,
-                    times=times,
-                    after=after,
-                )
-            )
+            self._armed.append(armed)
 
     def clear(self) -> None:
         """Disarm everything."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -27,6 +28,8 @@ from cicd_actions.sandbox.github.updates import job_actor
 from cicd_actions.sandbox.github.urls import Urls
 
 __all__ = ["EVENT_NAMES", "RepositoryView", "StandInGitHub"]
+
+_FULL_NAME = re.compile(r"[A-Za-z0-9-]+/(?!\.{1,2}$)[\w.-]+", re.ASCII)
 
 EVENT_NAMES = (
     "push",
@@ -151,11 +154,8 @@ class StandInGitHub:
             default_permissions: What a job's token gets when its workflow says nothing.
         """
         owner, _, name = full_name.partition("/")
-        if not name or self.state.find(owner, name):
+        if not _FULL_NAME.fullmatch(full_name) or self.state.find(owner, name):
             raise ValueError(f"{full_name!r} is no free name of a repository")
-        directory = self._root / f"{owner}--{name}.git"
-        git = Git(directory=directory, environment=self._environment)
-        git("init", "--quiet", "--bare", f"--initial-branch={default_branch}", "--template=", str(directory))
         repo = Repository(
             owner=owner,
             name=name,
@@ -163,7 +163,7 @@ class StandInGitHub:
             private=private,
             default_branch=default_branch,
             created_at=self.state.clock(),
-            git=git,
+            git=self._bare(f"{owner}--{name}.git", default_branch),
             actions_may_create_pulls=actions_may_create_pulls,
             default_permissions=default_permissions,
         )
@@ -172,6 +172,11 @@ class StandInGitHub:
             self._seed(repo, files_of(files), login or owner, message)
         self.state.repositories[full_name] = repo
         return RepositoryView(self.state, repo)
+
+    def _bare(self, name: str, default_branch: str) -> Git:
+        git = Git(directory=self._root / name, environment=self._environment)
+        git("init", "--quiet", "--bare", f"--initial-branch={default_branch}", "--template=", str(git.directory))
+        return git
 
     def _seed(self, repo: Repository, files: list[File], login: str, message: str) -> None:
         signature: Signature = self.state.signature(Actor(login=login, kind="user"))

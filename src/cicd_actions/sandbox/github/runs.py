@@ -38,7 +38,7 @@ class Run:
     number: int
     repository: Repository
     workflow: Workflow
-    event: Literal["push", "workflow_dispatch", "repository_dispatch"]
+    event: Literal["push", "workflow_dispatch"]
     payload: Mapping[str, Any]
     sha: str
     ref: str

@@ -131,7 +131,7 @@ def start(
     repo: Repository,
     workflow: Workflow,
     *,
-    event: Literal["push", "workflow_dispatch", "repository_dispatch"],
+    event: Literal["push", "workflow_dispatch"],
     payload: dict[str, Any],
     sha: str,
     ref: str,

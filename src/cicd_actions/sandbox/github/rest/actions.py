@@ -8,7 +8,7 @@ from typing import Any
 
 from cicd_actions.sandbox.github import commit_views, events, views, workflows
 from cicd_actions.sandbox.github.answers import Answer, invalid, not_found
-from cicd_actions.sandbox.github.repositories import Repository
+from cicd_actions.sandbox.github.repositories import Commit, Repository
 from cicd_actions.sandbox.github.routing import Call, Route, page
 from cicd_actions.sandbox.github.runs import Run
 from cicd_actions.sandbox.github.state import State, stamp
@@ -182,16 +182,20 @@ def _run(state: State, run: Run) -> dict[str, Any]:
         "check_suite_url": state.urls.rest(repo.full_name, "check-suites", run.id),
         "workflow_url": state.urls.rest(repo.full_name, "actions", "workflows", number),
         "previous_attempt_url": None,
-        "head_commit": {
-            "id": commit.sha,
-            "tree_id": commit.tree,
-            "message": commit.message,
-            "timestamp": commit_views.signature(commit.committer)["date"],
-            "author": {"name": commit.author.name, "email": commit.author.email},
-            "committer": {"name": commit.committer.name, "email": commit.committer.email},
-        },
+        "head_commit": _simple_commit(commit),
         "repository": views.minimal_repository(state, repo),
         "head_repository": views.minimal_repository(state, repo),
+    }
+
+
+def _simple_commit(commit: Commit) -> dict[str, Any]:
+    return {
+        "id": commit.sha,
+        "tree_id": commit.tree,
+        "message": commit.message,
+        "timestamp": commit_views.signature(commit.committer)["date"],
+        "author": {"name": commit.author.name, "email": commit.author.email},
+        "committer": {"name": commit.committer.name, "email": commit.committer.email},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from cicd_actions.sandbox.github import commit_views, merging, views
@@ -110,6 +111,19 @@ def create_comment(call: Call) -> Answer:
         records.comments.append(comment)
     call.state.hooks.fire("comment", comment)
     return Answer(status=201, body=_comment(call.state, repo, comment))
+
+
+def update_comment(call: Call) -> Answer:
+    """Other text for a comment; the token may change what its own account wrote."""
+    text, records = call.text("body"), call.state.records
+    with records.lock:
+        for index, row in enumerate(records.comments):
+            if str(row.id) == call.params["comment_id"] and row.repository == call.repo.full_name:
+                if row.login != call.actor.login:
+                    raise RefusedError(403, "Must have admin rights to Repository.")
+                records.comments[index] = replace(row, body=text)
+                return Answer(body=_comment(call.state, call.repo, records.comments[index]))
+    raise not_found()
 
 
 def list_comments(call: Call) -> Answer:
@@ -236,6 +250,7 @@ ROUTES = (
     _route("GET", "/compare/{basehead}", compare),
     _route("GET", "/commits/{commit_sha}/comments", list_comments),
     _route("POST", "/commits/{commit_sha}/comments", create_comment),
+    _route("PATCH", "/comments/{comment_id}", update_comment),
     _route("GET", "/commits/{ref}/status", combined_status, "statuses"),
     _route("GET", "/commits/{ref}/statuses", list_statuses, "statuses"),
     _route("POST", "/statuses/{sha}", create_status, "statuses"),

@@ -187,11 +187,11 @@ def _branch(state: State, repo: Repository, name: str, sha: str) -> dict[str, An
     }
 
 
-def _simple(state: State, repo: Repository, pull: Pull) -> dict[str, Any]:
+def _links(state: State, repo: Repository, pull: Pull) -> dict[str, str]:
     rest, html = state.urls.rest, state.urls.html(repo.full_name, "pull", pull.number)
     url = rest(repo.full_name, "pulls", pull.number)
     issue = rest(repo.full_name, "issues", pull.number)
-    links = {
+    return {
         "self": url,
         "html": html,
         "issue": issue,
@@ -201,11 +201,16 @@ def _simple(state: State, repo: Repository, pull: Pull) -> dict[str, Any]:
         "commits": f"{url}/commits",
         "statuses": rest(repo.full_name, "statuses", pull.head_sha),
     }
+
+
+def _simple(state: State, repo: Repository, pull: Pull) -> dict[str, Any]:
+    links = _links(state, repo, pull)
+    html = links["html"]
     named = {f"{name}_url": link for name, link in links.items() if name not in ("self", "html")}
     return {
         "id": pull.id,
         "node_id": node_id("PullRequest", pull.id),
-        "url": url,
+        "url": links["self"],
         "html_url": html,
         "diff_url": f"{html}.diff",
         "patch_url": f"{html}.patch",
