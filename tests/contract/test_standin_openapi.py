@@ -182,7 +182,13 @@ def _talk(call: Caller, dev: str) -> None:
     status_code, comment = call("POST", f"{REPO}/commits/{dev}/comments", {"body": "Done"})
     assert status_code == 201
     assert call("PATCH", f"{REPO}/comments/{comment['id']}", {"body": "Well done"})[0] == 200
-    assert [row["body"] for row in call("GET", f"{REPO}/commits/{dev}/comments")[1]] == ["Well done"]
+    comment = call("GET", f"{REPO}/commits/{dev}/comments")[1][0]
+    assert comment["body"] == "Well done"
+    changed = f"{REPO}/comments/{comment['id']}"
+    assert call("PATCH", changed, {"body": "Better"})[1]["body"] == "Better"
+    assert call("PATCH", f"{REPO}/comments/0", {"body": "Better"})[0] == 404
+    other = call.hub.token("bob", {"acme/shop": "write"}).reveal()
+    assert call("PATCH", changed, {"body": "Worse"}, token=other)[0] == 403
     assert call("GET", f"{REPO}/commits/{dev}/status")[1]["state"] == "pending"
     status = {"state": "success", "context": "ci", "description": "ok", "target_url": "https://example.com"}
     assert call("POST", f"{REPO}/statuses/{dev}", status)[0] == 201
