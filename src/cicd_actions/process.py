@@ -14,6 +14,8 @@ from pathlib import Path
 from cicd_actions.errors import ActionError
 
 _GRACE_SECONDS = 5.0
+# what `run` has started and not yet seen end; an interrupt reaches the main thread only, the programs run in others
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,7 @@ def run(
             f"Could not start {words[0]!r}: {error.strerror or error}.",
             hint=f"Install {Path(words[0]).name} or put it on PATH.",
         ) from error
+    _running.add(process)
     data = None if input is None else input.encode()
     timed_out = False
     try:
@@ -77,6 +80,8 @@ def run(
     except BaseException:
         _end(process)
         raise
+    finally:
+        _running.discard(process)
     return Completed(
         argv=words,
         returncode=process.returncode,
@@ -85,6 +90,13 @@ def run(
         seconds=time.monotonic() - started,
         timed_out=timed_out,
     )
+
+
+def end_all() -> None:
+    """Ask every program that ``run`` has started, with its children, to end: for an interrupt while threads wait."""
+    for process in tuple(_running):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def _end(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:

@@ -76,6 +76,11 @@ def tail(text: str, lines: int = _TAIL_LINES) -> str:
     return "\n".join(clip(line, _LINE_LENGTH) for line in kept[-lines:])
 
 
+def first_line(text: str) -> str:
+    """Return the first line, without the colon that announces the others."""
+    return text.splitlines()[0].rstrip(":") if text else ""
+
+
 def clip(text: str, length: int) -> str:
     """Return the text cut to a length, saying so with three dots."""
     return text if len(text) <= length else text[: length - 3] + "..."

@@ -10,8 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from cicd_actions.errors import ActionError, UpstreamError
+from cicd_actions.process import end_all
 from cicd_actions.quality.appenv import AppEnvironment, make_environment
-from cicd_actions.quality.bench import Bench
+from cicd_actions.quality.bench import Bench, first_line
 from cicd_actions.quality.checks.bandit import check_bandit
 from cicd_actions.quality.checks.black import check_black
 from cicd_actions.quality.checks.flake8 import check_flake8
@@ -42,12 +43,19 @@ def needs_environment(checks: tuple[str, ...], plan: Plan, install: tuple[str, .
 
 def run_checks(bench: Bench, interpreter: Interpreter | None, plan: Plan) -> Outcome:
     """Run every check that was asked for; ``interpreter`` is None when no environment is needed."""
-    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="check") as pool:
+    pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="check")
+    try:
         environment = pool.submit(_timed_environment, bench, interpreter, plan) if interpreter else None
         tests: list[TestCounts] = []
         bodies = _bodies(bench, environment, plan, tests)
         futures = {check: pool.submit(_guard, check, bodies[check]) for check in bench.settings.checks}
         results = tuple(future.result() for future in futures.values())
+    except BaseException:  # an interrupt: nothing may go on behind the user's back
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_all()
+        raise
+    finally:
+        pool.shutdown()
     notes = [environment.result()[1]] if environment and environment.exception() is None else []
     return Outcome(results=results, tests=tests[0] if tests else None, notes=tuple(notes))
 
@@ -105,7 +113,7 @@ def _guard(check: str, body: Callable[[], CheckResult]) -> CheckResult:
         log.debug("%s", traceback.format_exc())
         detail = f"{check} could not be judged: {type(error).__name__}: {error}"
         result = CheckResult(check=check, state=State.TOOL_ERROR, detail=detail, remedy="Please report this defect.")
-    log.info("%s: %s (%s) in %.1f s", check, result.state.value, result.detail.splitlines()[0], result.seconds)
+    log.info("%s: %s (%s) in %.1f s", check, result.state.value, first_line(result.detail), result.seconds)
     return replace(result, detail=result.detail.strip())
 
 

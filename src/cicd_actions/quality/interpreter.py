@@ -1,4 +1,4 @@
-"""The Python that the application is tested with: found, never downloaded behind the user's back."""
+"""The Python that the application is tested with: found on the machine, or had through uv."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def find_python(wanted: str, *, tool_cache: Path | None, env: Mapping[str, str])
     """Return an interpreter of the wanted version (``3.12``, or ``3.12.4`` for exactly that).
 
     Looks in the runner's tool cache (where actions/setup-python puts them), on PATH, at the interpreter that runs
-    this, and asks uv, which may install one.
+    this, at pyenv's, and asks uv, which may install one.
 
     Raises:
         ConfigError: None was found; names what was.
@@ -58,14 +58,15 @@ def find_uv(env: Mapping[str, str]) -> str:
 
 def cached_pythons(wanted: str, tool_cache: Path | None, machine: str) -> list[Path]:
     """Return the matching interpreters of a runner's tool cache, newest first."""
-    root = tool_cache / "Python" if tool_cache else None
-    if root is None or not root.is_dir():
-        return []
     architecture = _ARCHITECTURES.get(machine.lower(), machine.lower())
-    folders = [entry for entry in root.iterdir() if _matches(entry.name, wanted)]
+    return _newest(tool_cache / "Python", wanted, f"{architecture}/bin/python3") if tool_cache else []
+
+
+def _newest(root: Path, wanted: str, program: str) -> list[Path]:
+    """Programs in folders that are named after the versions they hold."""
+    folders = [entry for entry in root.iterdir() if _matches(entry.name, wanted)] if root.is_dir() else []
     folders.sort(key=lambda entry: [int(part) for part in re.findall(r"\d+", entry.name)], reverse=True)
-    programs = (folder / architecture / "bin" / "python3" for folder in folders)
-    return [program for program in programs if program.exists()]
+    return [folder / program for folder in folders if (folder / program).exists()]
 
 
 def _candidates(wanted: str, tool_cache: Path | None, env: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
@@ -76,6 +77,10 @@ def _candidates(wanted: str, tool_cache: Path | None, env: Mapping[str, str]) ->
         if found := shutil.which(name, path=env.get("PATH")):
             yield Path(found), "PATH"
     yield Path(sys.executable), "the gate's own"
+    if home := env.get("PYENV_ROOT") or env.get("HOME"):
+        versions = Path(home) / ("versions" if env.get("PYENV_ROOT") else ".pyenv/versions")
+        for path in _newest(versions, wanted, "bin/python3"):
+            yield path, "pyenv"
 
 
 def _ask_uv(wanted: str, env: Mapping[str, str]) -> Interpreter | None:

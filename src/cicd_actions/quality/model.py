@@ -65,7 +65,11 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """How one check ended. ``detail`` is one sentence of evidence or reason, ``remedy`` what to do about it."""
+    """How one check ended.
+
+    ``detail`` is one sentence of evidence or reason, perhaps with lines of the tool's output below it; ``remedy`` says
+    what to do about it; ``log`` is the end of a longer output, for the log only.
+    """
 
     check: str
     state: State
@@ -74,7 +78,7 @@ class CheckResult:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
-    version: str = ""
+    log: str = ""
 
     @property
     def blocking(self) -> int:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cicd_actions.quality.bench import count
+from cicd_actions.quality.bench import count, first_line
 from cicd_actions.quality.markdown import cell, table
 from cicd_actions.quality.model import CheckResult, Finding, Severity, State, TestCounts, Verdict
 from cicd_actions.quality.result import Result
@@ -35,7 +35,7 @@ def headline(result: Result) -> str:
     bad = [check for check in result.checks if check.state is not State.PASSED]
     if not bad:
         return f"quality gate passed: {count(len(result.checks), 'check')}"
-    reasons = "; ".join(f"{check.check}: {_first(check.detail)}" for check in bad)
+    reasons = "; ".join(f"{check.check}: {first_line(check.detail)}" for check in bad)
     return f"quality gate {_HEADLINES[result.verdict]}: {reasons}"
 
 
@@ -57,16 +57,17 @@ def text(result: Result) -> str:
     """Return plain text for a terminal or a log; findings are listed where no annotations show them."""
     width = max((len(check.check) for check in result.checks), default=0)
     lines = [
-        f"{check.check:<{width}}  {check.state.value:<11}  {check.seconds:6.1f} s  {_first(check.detail)}"
+        f"{check.check:<{width}}  {check.state.value:<11}  {check.seconds:6.1f} s  {first_line(check.detail)}"
         for check in result.checks
     ]
-    if not result.in_actions:
+    if not result.in_actions and result.findings:
         lines += ["", *_finding_lines(result.findings)]
     for check in result.checks:
         if check.state is not State.PASSED:
             rest = check.detail.splitlines()[1:]
-            lines += ["", f"{check.check}: {_first(check.detail)}", *(f"  {line}" for line in rest)]
+            lines += ["", f"{check.check}: {first_line(check.detail)}", *(f"  {line}" for line in rest)]
             lines += [f"  What to do: {check.remedy}"] if check.remedy else []
+            lines += ["", *check.log.splitlines()] if check.log else []
     lines += ["", *(f"note: {note}" for note in _all_notes(result))]
     if coverage := result.coverage:
         lines += ["", f"coverage: {coverage} % ({coverage.covered} of {coverage.total} statements and branches)"]
@@ -165,7 +166,7 @@ def _level(finding: Finding) -> Level:
 
 def _row(check: CheckResult) -> tuple[str, ...]:
     findings = str(check.blocking) + (f" (+{more})" if (more := len(check.findings) - check.blocking) else "")
-    return check.check, _MARKS[check.state], findings, f"{check.seconds:.1f}", cell(_first(check.detail))
+    return check.check, _MARKS[check.state], findings, f"{check.seconds:.1f}", cell(first_line(check.detail))
 
 
 def _commit_line(result: Result) -> str:
@@ -225,7 +226,7 @@ def _finding_list(findings: Sequence[Finding]) -> str:
 
 def _finding_lines(findings: Sequence[Finding]) -> list[str]:
     lines = [
-        f"{_place(finding) or '-'}: {finding.check} {finding.rule}: {_first(finding.message)}"
+        f"{_place(finding) or '-'}: {finding.check} {finding.rule}: {first_line(finding.message)}"
         + ("" if finding.blocking else " (reported only)")
         for finding in findings[:_TEXT_FINDINGS]
     ]
@@ -248,7 +249,3 @@ def _notes(result: Result) -> str:
     if tools:
         lines.append(f"- {tools}")
     return "\n".join(["<details><summary>Notes</summary>", "", *lines, "", "</details>"]) if lines else ""
-
-
-def _first(message: str) -> str:
-    return message.splitlines()[0].rstrip(":") if message else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from cicd_actions.process import Completed, run
@@ -13,6 +14,7 @@ from cicd_actions.quality.model import CheckResult, Finding, Severity, State, Te
 from cicd_actions.quality.project import Project, coverage_omissions, coverage_sources
 
 _NONE_COLLECTED = 5
+_LOG_LINES = 100
 _NO_TESTS = "Write tests, name them with the input tests, or leave pytest out of the input checks."
 
 
@@ -33,7 +35,10 @@ def check_pytest(bench: Bench, environment: AppEnvironment) -> tuple[CheckResult
     completed = run(argv, cwd=bench.project.directory, env=env, timeout=bench.settings.timeout)
     (bench.reports / "pytest.log").write_text(completed.stdout + completed.stderr, encoding="utf-8")
     tests = read_junit(junit, bench.project)
-    return judge_pytest(completed, tests, given=bench.settings.tests), tests.counts if tests else None
+    result = judge_pytest(completed, tests, given=bench.settings.tests)
+    if result.state is not State.PASSED:
+        result = replace(result, log=tail(completed.stdout, _LOG_LINES))
+    return result, tests.counts if tests else None
 
 
 def judge_pytest(completed: Completed, junit: JUnit | None, *, given: tuple[str, ...] = ()) -> CheckResult:

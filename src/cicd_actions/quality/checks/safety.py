@@ -54,7 +54,7 @@ def check_safety(bench: Bench, packages: Sequence[Package]) -> CheckResult:
             "json",
             str(out),
         ]
-    env = dict(bench.env)
+    env = {**bench.env, "HOME": str(pins.parent)}  # it keeps a configuration and a cache there
     if bench.settings.safety_key:
         env["SAFETY_API_KEY"] = bench.settings.safety_key.reveal()
     argv: list[str | Path] = [python, "-I", "-B", "-m", "safety", *words]
