@@ -81,16 +81,18 @@ def run(settings: Settings, context: RunContext, *, now: Clock = lambda: datetim
         with Registry(settings.image, credentials, actions="pull,push") as registry:
             registry.check_access()
     folder = Path(mkdtemp(prefix="cicd-actions-build-", dir=context.temp))
-    keep = False
     try:
         result = _build_and_scan(settings, plan, context, folder, now)
-        keep = not settings.push
-        if settings.push and result.verdict != "findings":
+        if not settings.push:
+            return replace(result, kept=True)
+        if result.verdict != "findings":
             result = _publish(result, credentials, context)
-        return result if not keep else replace(result, kept=True)
-    finally:
-        if not keep:
-            shutil.rmtree(folder / "layout", ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    # the metadata stays for later steps, the large layout only when nobody else has the image
+    shutil.rmtree(folder / "layout", ignore_errors=True)
+    return result
 
 
 def make_plan(settings: Settings, context: RunContext) -> Plan:

@@ -28,6 +28,7 @@ _NETWORK = re.compile(
     r"|429 Too Many|50[0234] [A-Z]|unexpected EOF",
     re.IGNORECASE,
 )
+_PROGRESS = re.compile(r"#\d+ ")
 _NOT_FOR_THE_BUILD = ("GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL")
 
 
@@ -171,11 +172,12 @@ def _failure(output: str, settings: BuildSettings) -> ActionError:
     if "target stage" in last and "could not be found" in last:
         return ConfigError(Problem(input="target", value=settings.target, what=last))
     if "did not complete successfully" not in last and _NETWORK.search(last):
-        return UpstreamError(
-            f"The build could not fetch what it needs:\n{tail}", hint="Run it again.", title="The build"
-        )
+        hint = "Run it again; if it stays, look at the names in FROM."
+        return UpstreamError(tail, hint=hint, title="The build could not fetch what it needs")
+    if "Cannot connect to the Docker daemon" in last:
+        return ConfigError(last, hint="Run on a Linux runner with Docker, or set DOCKER_HOST.")
     return ActionError(
-        f"The build failed:\n{tail}",
+        f"The last lines of the build:\n{tail}",
         hint=f"The same with the whole output: docker buildx build --file {settings.file.name} .",
         title="The build failed",
     )
@@ -185,4 +187,5 @@ def failing_step(output: str) -> str:
     """Return the end of BuildKit's output: the failing step with its last lines, and the error."""
     lines = output.rstrip().splitlines()
     rules = [number for number, line in enumerate(lines) if line.strip() == "------"]
-    return "\n".join((lines[rules[0] :] if rules else lines)[-_TAIL:])
+    said = lines[rules[0] :] if rules else [line for line in lines if line and not _PROGRESS.match(line)]
+    return "\n".join((said or lines)[-_TAIL:])

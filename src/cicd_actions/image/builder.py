@@ -87,9 +87,10 @@ def _inspect(name: str, env: Mapping[str, str]) -> Builder:
     done = process.run(
         ["docker", "buildx", "inspect", "--bootstrap", *([name] if name else [])], env=env, timeout=_TIMEOUT
     )
-    if done.ok:
+    trouble = re.search(r"^Error:\s*(.+)$", done.stdout, re.MULTILINE)
+    if done.ok and not trouble:
         return parse_inspect(done.stdout)
-    said = _tail(done)
+    said = trouble[1] if trouble else _tail(done)
     if name and "no builder" in said:
         raise ConfigError(Problem(input="builder", value=name, what="there is no such builder"))
     raise _no_engine(said)

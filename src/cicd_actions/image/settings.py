@@ -6,6 +6,7 @@ bytes copied to the registry and tagged. Findings end with exit code 1, and the 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,6 +73,8 @@ OUTPUTS = (
     Output("scan-report", "The file with what the scan found on each platform (JSON)"),
     Output("timings", "JSON: seconds for build, scan and publish"),
 )
+
+_log = logging.getLogger("cicd_actions.image")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
@@ -201,6 +204,8 @@ def _read_image(inputs: Inputs, context: RunContext) -> Reference:
         fix = "" if text else "Outside Actions the image has no default name."
         inputs.problem("image", f"is not the name of an image: {error}", fix)
         return Reference(registry="localhost", repository="none")
+    if reference.repository not in text:
+        _log.info("The image's name is lower-cased, as registries want it: %s", reference.name)
     if reference.tag or reference.digest:
         inputs.problem("image", "must have neither tag nor digest", "Tags come from `tag-rules`.")
     return reference

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import io
 import os
+import platform
 import tarfile
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cicd_actions.errors import UpstreamError
+from cicd_actions.oci.layout import normalise_platform
 
 if TYPE_CHECKING:
     import httpx
@@ -120,13 +122,23 @@ def _write(target: Path, content: bytes) -> None:
     fresh.replace(target)
 
 
+def pick_download() -> Download | None:
+    """Return the download for this machine, or None when none is pinned."""
+    system, machine = platform.system().lower(), platform.machine()
+    try:
+        return TRIVY.get(normalise_platform(f"{system}/{machine}"))
+    except ValueError:
+        return None
+
+
 def main(argv: Sequence[str]) -> None:
-    """``python -m cicd_actions.scan.tools OS/ARCHITECTURE FILE``: used when the action's image is built."""
+    """``python -m cicd_actions.scan.tools FILE``: used when the action's image is built."""
     parser = argparse.ArgumentParser(prog="cicd_actions.scan.tools", description="Download the pinned Trivy.")
-    parser.add_argument("platform", choices=sorted(TRIVY))
     parser.add_argument("target", type=Path)
     arguments = parser.parse_args(argv)
-    download = TRIVY[arguments.platform]
+    download = pick_download()
+    if download is None:
+        parser.error(f"there is no pinned release for {platform.system()} on {platform.machine()}")
     unpack(fetch(download.url), download, arguments.target)
 
 

@@ -16,9 +16,8 @@ from pathlib import Path
 
 from cicd_actions import process
 from cicd_actions.errors import ConfigError, Problem, UpstreamError
-from cicd_actions.oci.layout import normalise_platform
 from cicd_actions.runner.context import RunContext
-from cicd_actions.scan.tools import TRIVY, TRIVY_VERSION, fetch, unpack
+from cicd_actions.scan.tools import TRIVY_VERSION, fetch, pick_download, unpack
 
 # What the network needs and nothing else: no TRIVY_*, no tokens, no Docker login, no home folder.
 _NETWORK = (
@@ -56,14 +55,12 @@ def find_trivy(env: Mapping[str, str], home: Path) -> Trivy:
     found = shutil.which("trivy", path=env.get("PATH", ""))
     if found:
         return _identify(Path(found))
-    place = f"linux/{platform.machine()}" if platform.system() == "Linux" else platform.system()
-    try:
-        download = TRIVY[normalise_platform(place)]
-    except (KeyError, ValueError):
+    download = pick_download()
+    if download is None:
         raise ConfigError(
-            f"There is no pinned release of Trivy for {place}.",
+            f"There is no pinned release of Trivy for {platform.system()} on {platform.machine()}.",
             hint="Install Trivy on the runner (it is found on PATH) or name it in CICD_ACTIONS_TRIVY.",
-        ) from None
+        )
     # the archive's hash is in the name: another pin never meets an old file
     target = home / "cicd-actions-trivy" / f"{TRIVY_VERSION}-{download.sha256[:12]}" / "trivy"
     if not target.exists():
