@@ -80,8 +80,8 @@ def for_slack(message: Message) -> dict[str, Any]:
         slack_text(word) for word in (message.repository, message.branch, message.sha[:12], message.author) if word
     )
     blocks: list[Mapping[str, Any]] = [_section(f"*{slack_text(title)}*")]
-    if message.body:
-        blocks.append(_section(slack_text(_plain_lines(message.body), _SLACK_SECTION)))
+    if body := _plain_lines(message.body):
+        blocks.append(_section(slack_text(body)))
     if message.run_url:
         blocks.append(_section(f"<{slack_link(message.run_url)}|Open the run>"))
     if place:
