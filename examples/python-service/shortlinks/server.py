@@ -59,7 +59,7 @@ def serve(config: Config) -> None:
     app = App(LinkStore(config.max_links), config.public_url)
     server = make_server(config, app)
     stop_gently(app, config.drain_seconds)
-    fields = {"host": config.host, "port": server.effective_port}
+    fields = {"host": config.host, "port": int(server.effective_port)}
     log.info("listening", extra={"fields": fields})
     try:
         server.run()

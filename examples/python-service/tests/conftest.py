@@ -73,7 +73,7 @@ def client(store: LinkStore) -> Iterator[Client]:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    yield Client(port=server.effective_port, app=app)
+    yield Client(port=int(server.effective_port), app=app)
     server.accepting = False
     thread.join(timeout=10)
     server.task_dispatcher.shutdown()
