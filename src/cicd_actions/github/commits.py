@@ -60,20 +60,37 @@ def create_commit_on_branch(
     """Commit files on top of ``expected_head``, or nothing when the branch points elsewhere by now.
 
     When no answer comes, the branch's newest commits tell whether ours is among them, so it is never made twice.
-
-    Args:
-        session: The session.
-        branch: The branch's name.
-        expected_head: The commit that the branch must point at.
-        headline: First line of the message.
-        body: The rest of the message.
-        additions: Path -> the file's whole content, new or changed.
-        deletions: Paths to remove.
+    ``additions`` maps a path to the file's whole content, new or changed; ``deletions`` are paths to remove.
 
     Raises:
         ConfigError, ActionError, UpstreamError: Missing rights, refused content, or GitHub failed.
     """
     doing = f"commit to the branch {branch!r}"
+    variables = {
+        "input": {
+            "branch": {"repositoryNameWithOwner": session.repository, "branchName": branch},
+            "message": {"headline": headline, "body": body},
+            "expectedHeadOid": expected_head,
+            "fileChanges": _changes(additions or {}, deletions),
+        }
+    }
+    try:
+        answer = session.graphql(_MUTATION, variables, doing=doing, repeatable=False, needs=_WRITE)
+    except OutcomeUnknown:
+        ours = _find_own(session, branch, expected_head, headline, body)
+        if ours is not None:
+            return ours
+        # the same expected head cannot be committed on twice, so a second try is safe
+        answer = session.graphql(_MUTATION, variables, doing=doing, needs=_WRITE)
+        outcome = _outcome(session, answer, doing)
+        if outcome.kind is Commit.STALE_HEAD:
+            return _find_own(session, branch, expected_head, headline, body) or outcome
+        return outcome
+    return _outcome(session, answer, doing)
+
+
+def _changes(additions: Mapping[str, bytes], deletions: Sequence[str]) -> dict[str, Any]:
+    """Return the file changes; a list that is not used must be absent, not null."""
     changes: dict[str, Any] = {}
     if additions:
         changes["additions"] = [
@@ -81,25 +98,7 @@ def create_commit_on_branch(
         ]
     if deletions:
         changes["deletions"] = [{"path": path} for path in deletions]
-    document = {
-        "branch": {"repositoryNameWithOwner": session.repository, "branchName": branch},
-        "message": {"headline": headline, "body": body},
-        "expectedHeadOid": expected_head,
-        "fileChanges": changes,
-    }
-    try:
-        answer = session.graphql(_MUTATION, {"input": document}, doing=doing, repeatable=False, needs=_WRITE)
-    except OutcomeUnknown:
-        ours = _find_own(session, branch, expected_head, headline, body)
-        if ours is not None:
-            return ours
-        # the same expected head cannot be committed on twice, so a second try is safe
-        answer = session.graphql(_MUTATION, {"input": document}, doing=doing, needs=_WRITE)
-        stale = _outcome(session, answer, doing)
-        if stale.kind is Commit.STALE_HEAD:
-            return _find_own(session, branch, expected_head, headline, body) or stale
-        return stale
-    return _outcome(session, answer, doing)
+    return changes
 
 
 def _outcome(session: Session, answer: Answer, doing: str) -> CommitOutcome:

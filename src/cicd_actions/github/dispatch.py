@@ -66,14 +66,18 @@ def dispatch_once(
         fresh = [row for row in rows if row["id"] not in known]
         return _as_run(min(fresh, key=lambda row: int(row["id"]))) if fresh else None
 
+    return _start(session, workflow, ref, inputs or {}, look)
+
+
+def _start(session: Session, workflow: str, ref: str, inputs: Mapping[str, str], look: Callable[[], Run | None]) -> Run:
     try:
-        answer = _dispatch(session, workflow, ref=ref, inputs=inputs or {})
+        answer = _dispatch(session, workflow, ref=ref, inputs=inputs)
     except OutcomeUnknown:
         log.info("GitHub: no answer to the dispatch; looking whether the run exists.")
         found = _poll(session, look)
         if found is not None:
             return found
-        answer = _dispatch(session, workflow, ref=ref, inputs=inputs or {})
+        answer = _dispatch(session, workflow, ref=ref, inputs=inputs)
     if answer.status == 200 and answer.data.get("workflow_run_id"):
         return _verify(session, int(answer.data["workflow_run_id"]), workflow)
     return _poll(session, look) or _never_came(workflow, ref)

@@ -177,10 +177,10 @@ def connect(
 
     Args:
         context: The run: addresses of the API and of the web pages, and the default repository.
-        token: A job's token, a personal token or an App's installation token.
+        token: A job's token, a personal token or an App's installation token; not used when ``auth`` is given.
         repository: owner/name; empty takes the run's own.
-        auth: Another way to sign in (an App's); then ``token`` is not used.
-        policy: How long to keep trying; by default from the environment of the run.
+        auth: Another way to sign in.
+        policy: How long to keep trying; from the environment of the run by default.
 
     Raises:
         ConfigError: No token, or a repository that is not owner/name.
