@@ -188,6 +188,27 @@ def test_pull_request_is_not_merged_when_dev_moved_on(world: World) -> None:
     assert len(world.repo.issues()) == 1
 
 
+def test_a_pull_request_that_actions_may_not_open_is_explained(world: World) -> None:
+    world.hub.create_repository("acme/strict", {"app.py": "x = 1\n"}, login="alice")
+    strict = world.hub.repositories["acme/strict"]
+    sha = strict.commit_files({"app.py": "x = 2\n"}, message="Change", login="alice", branch="dev")
+    token = world.hub.token("github-actions[bot]", {"acme/strict": RIGHTS}, kind="job")
+    env = world.env(sha, method="pull-request")
+    outcome = world.run(sha, env | {"GITHUB_REPOSITORY": "acme/strict", "INPUT_TOKEN": token.reveal()})
+    assert outcome.code == 1
+    assert "Allow GitHub Actions to create and approve pull requests" in outcome.text
+
+
+@pytest.mark.parametrize("place", ["/pulls$", "/pulls/[0-9]+/merge"], ids=["opening", "merging"])
+def test_a_lost_answer_about_a_pull_request_is_looked_up(world: World, place: str) -> None:
+    sha = world.push("dev", {"app.py": "x = 2\n"})
+    world.hub.faults.add("*", place, kind="lost", after=1 if place == "/pulls$" else 0)
+    outcome = world.run(sha, method="pull-request")
+    assert outcome.code == 0, outcome.text
+    assert outcome.outputs["merge-sha"] == world.head()
+    assert len(world.repo.issues()) == 1
+
+
 def test_already_merged_is_success_and_the_workflow_is_started_exactly_once(world: World) -> None:
     sha = world.push("dev", {"app.py": "x = 2\n"})
     first = world.run(sha, next_workflow="build.yml")

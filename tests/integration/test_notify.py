@@ -141,6 +141,17 @@ def test_an_author_without_an_account_is_replaced_by_who_caused_the_run(world: W
     assert "@bob" in world.comments()[0]
 
 
+def test_a_commit_that_is_not_there_is_a_warning(world: World) -> None:
+    assert world.run(event="failure", sha="0" * 40) == 0
+    assert world.output("failed") == "github"
+
+
+def test_github_down_is_a_warning(world: World, webhook: Receiver) -> None:
+    world.hub.faults.add("*", "/repos", status=503, times=None)
+    assert world.run(event="failure", only_on="change", slack_webhook=webhook.url) == 0
+    assert (world.output("delivered"), world.output("failed")) == ("slack", "github")
+
+
 def test_hostile_text_does_nothing_on_github(world: World) -> None:
     world.run(event="failure", title=HOSTILE, body=HOSTILE)
     (body,) = world.comments()
