@@ -136,7 +136,7 @@ def test_what_a_person_must_edit_is_marked(path: Path) -> None:
 def test_expressions_are_optional_settings_results_or_the_token(path: Path) -> None:
     """Nothing of an event (a branch's name, a commit's message) is pasted anywhere."""
     allowed = re.compile(
-        r"vars\.[A-Z_]+|secrets\.[A-Z_]+|needs\.\w+\.outputs\.\w+|steps\.\w+\.outputs\.[\w-]+"
+        r"vars\.[A-Z_]+|secrets\.[A-Z_]+|needs\.\w+\.(result|outputs\.\w+)|steps\.\w+\.outputs\.[\w-]+"
         r"|github\.(token|repository|workflow|ref|actor)|'[^']*'|format|\|\||[(), ]"
     )
     for expression in EXPRESSION.findall(path.read_text()):
