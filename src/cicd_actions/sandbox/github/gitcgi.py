@@ -214,6 +214,8 @@ def commands(body: bytes) -> list[tuple[str, str, str]]:
     found = []
     for packet in packets(body):
         words = packet.split(b"\0", 1)[0].decode("utf-8", "replace").strip().split(" ", 2)
+        if words[0] == "shallow":  # a push from a shallow clone begins with where its history ends
+            continue
         if len(words) != 3:
             break
         found.append((words[0], words[1], words[2]))

@@ -1,0 +1,440 @@
+"""gitops-tag-update through the command line: by API and by git against a GitHub on real repositories, by git on a bare one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.github import stand_in
+
+from cicd_actions.cli import main
+from cicd_actions.github import commits
+from cicd_actions.gitops.repository import GitRepository
+from cicd_actions.process import Completed
+from cicd_actions.sandbox.github import Protection, RepositoryView, StandInGitHub
+
+REPO = "acme/shop-gitops"
+FILE = "helm-chart/values.yaml"
+OLD = "sha256:" + "0" * 64
+NEW = "sha256:" + "1" * 64
+SHA = "5" * 40
+VALUES = f"""# Values of the deployment – edited by hand and by the pipeline.
+image:
+    repository: ghcr.io/acme/shop
+
+    tag: "1.3.9"     # set by the pipeline
+    digest: '{OLD}'
+worker: {{image: {{tag: 1.3.9, pullPolicy: IfNotPresent}}}}   # flow
+service: {{port: 8080}}
+"""
+EXPECTED = VALUES.replace('"1.3.9"', '"1.4.0"').replace(OLD, NEW)
+BOTH = pytest.mark.parametrize("way", ["api", "git"])
+
+
+@dataclass
+class Outcome:
+    code: int
+    outputs: dict[str, str]
+    text: str
+    summary: str
+
+
+@dataclass
+class World:
+    """A GitOps repository on the hub, and the environment of a job that deploys."""
+
+    hub: StandInGitHub
+    repo: RepositoryView
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+
+    def env(self, way: str, rights: Any = None, **inputs: str) -> dict[str, str]:
+        token = self.hub.token("deploy-bot", {REPO: rights or {"contents": "write", "pull-requests": "write"}})
+        there = self.hub.url if way == "api" else "https://github.example"
+        given = {"repository": REPO if way == "api" else self.repo.clone_url, "tag": "1.4.0", "digest": NEW}
+        given |= {"image": "ghcr.io/acme/shop", "token": token.reveal()}
+        given |= {name.replace("_", "-"): value for name, value in inputs.items()}
+        return {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_API_URL": self.hub.api_url,
+            "GITHUB_GRAPHQL_URL": self.hub.graphql_url,
+            "GITHUB_SERVER_URL": there,
+            "GITHUB_REPOSITORY": "acme/shop",
+            "GITHUB_RUN_ID": "77",
+            "GITHUB_SHA": SHA,
+            "GITHUB_OUTPUT": str(self.folder / "output"),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
+            "RUNNER_TEMP": str(self.folder / "temp"),
+            "CICD_ACTIONS_RETRY_SECONDS": "4",
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(self.folder),
+        } | {f"INPUT_{name.upper()}": value for name, value in given.items()}
+
+    def run(self, way: str, rights: Any = None, **inputs: str) -> Outcome:
+        return self.run_env(self.env(way, rights, **inputs))
+
+    def run_env(self, env: Mapping[str, str]) -> Outcome:
+        for name in ("output", "summary"):
+            (self.folder / name).write_text("")
+        code = main(["gitops-tag-update"], env)
+        captured = self.capsys.readouterr()
+        text = captured.out + captured.err
+        token = env["INPUT_TOKEN"]
+        assert token not in text.replace(f"::add-mask::{token}", "")
+        temp = self.folder / "temp"
+        assert not temp.exists() or not any(temp.iterdir())
+        summary = (self.folder / "summary").read_text()
+        assert token not in summary
+        return Outcome(code, read_outputs(self.folder / "output"), text, summary)
+
+    def values(self, branch: str = "main") -> str:
+        return self.repo.show_bytes(FILE, branch).decode()
+
+    def commits(self) -> list[str]:
+        return [commit.sha for commit in self.repo.log("main")]
+
+    def other_writer(self, name: str = "other.txt") -> None:
+        self.repo.commit_files({name: "by another writer"}, message=f"Add {name}", login="alice", branch="main")
+
+
+def read_outputs(path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    lines = iter(path.read_text().splitlines())
+    for line in lines:
+        name, _, delimiter = line.partition("<<")
+        rows = []
+        for row in lines:
+            if row == delimiter:
+                break
+            rows.append(row)
+        found[name] = "\n".join(rows)
+    return found
+
+
+def changed(diff: str) -> list[str]:
+    """The lines that a diff takes out and puts in."""
+    return [line for line in diff.splitlines() if line.startswith(("+", "-")) and not line.startswith(("+++", "---"))]
+
+
+@pytest.fixture
+def world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[World]:
+    with stand_in(tmp_path) as hub:
+        files = {FILE: VALUES, "README.md": "GitOps\n"}
+        yield World(hub, hub.create_repository(REPO, files, private=True), tmp_path, capsys)
+
+
+@BOTH
+def test_change(world: World, way: str) -> None:
+    before = world.repo.head("main")
+    done = world.run(way)
+    assert done.code == 0, done.text
+    assert world.values() == EXPECTED
+    after = world.repo.head("main")
+    assert done.outputs["changed"] == "true"
+    assert done.outputs["commit-sha"] == after
+    assert json.loads(done.outputs["previous"]) == {FILE: {"image.tag": "1.3.9", "image.digest": OLD}}
+    assert changed(world.repo.diff(before, after)) == changed(done.outputs["diff"])
+    assert changed(done.outputs["diff"]) == [
+        '-    tag: "1.3.9"     # set by the pipeline',
+        f"-    digest: '{OLD}'",
+        '+    tag: "1.4.0"     # set by the pipeline',
+        f"+    digest: '{NEW}'",
+    ]
+    (newest, *_) = world.repo.log("main")
+    assert newest.message.startswith("Deploy shop 1.4.0\n")
+    trailers = newest.message.strip().rsplit("\n\n", 1)[1].splitlines()
+    run_url = world.env(way)["GITHUB_SERVER_URL"] + "/acme/shop/actions/runs/77"
+    assert trailers == [f"Image-Digest: {NEW}", f"Source-Commit: {SHA}", f"Run-URL: {run_url}"]
+
+
+@BOTH
+def test_nothing_to_do(world: World, way: str) -> None:
+    first = world.run(way)
+    again = world.run(way)
+    assert (again.code, again.outputs["changed"]) == (0, "false")
+    assert again.outputs["commit-sha"] == first.outputs["commit-sha"]
+    assert len(world.commits()) == 2
+
+
+@BOTH
+def test_several_keys_and_files_in_one_commit(world: World, way: str) -> None:
+    world.repo.commit_files({"two.json": '{\n\t"image": {"tag": 1},\n\t"worker": {"image": {"tag": "x"}}\n}\n'},
+                            message="Add", login="alice", branch="main")  # fmt: skip
+    world.repo.commit_files({FILE: VALUES.replace("    digest", "    other")}, message="x", login="alice")
+    updates = "image.tag={tag}\nworker.image.tag={tag}-{sha}"
+    done = world.run(way, file=f"{FILE}\n./two.json", updates=updates)
+    assert done.code == 0, done.text
+    assert world.repo.show_bytes("two.json", "main").decode() == (
+        f'{{\n\t"image": {{"tag": "1.4.0"}},\n\t"worker": {{"image": {{"tag": "1.4.0-{SHA}"}}}}\n}}\n'
+    )
+    assert f"{{image: {{tag: 1.4.0-{SHA}, pullPolicy: IfNotPresent}}}}   # flow" in world.values()
+    assert len(world.commits()) == 4
+
+
+@BOTH
+def test_dry_run(world: World, way: str) -> None:
+    done = world.run(way, dry_run="true")
+    assert (done.code, done.outputs["changed"], done.outputs["commit-sha"]) == (0, "true", "")
+    assert '+    tag: "1.4.0"     # set by the pipeline' in done.text
+    assert len(world.commits()) == 1
+
+
+def test_lost_race_by_api(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two other writers come between reading and writing; one of them changes the same file."""
+    original, left = commits.create_commit_on_branch, ["x.txt", FILE]
+
+    def late(*args: Any, **words: Any) -> commits.CommitOutcome:
+        if left:
+            name = left.pop()
+            text = VALUES.replace("8080", "9090") if name == FILE else "x"
+            world.repo.commit_files({name: text}, message="Other", login="alice", branch="main")
+        return original(*args, **words)
+
+    monkeypatch.setattr(commits, "create_commit_on_branch", late)
+    done = world.run("api")
+    assert done.code == 0, done.text
+    assert "after 3 attempts" in done.text
+    assert world.values() == EXPECTED.replace("8080", "9090")
+    assert len(world.commits()) == 4
+
+
+def test_lost_race_by_git(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, left = GitRepository.push, ["x.txt", FILE]
+
+    def late(self: GitRepository, commit: str, branch: str) -> Completed:
+        if left:
+            name = left.pop()
+            text = VALUES.replace("8080", "9090") if name == FILE else "x"
+            world.repo.commit_files({name: text}, message="Other", login="alice", branch="main")
+        return original(self, commit, branch)
+
+    monkeypatch.setattr(GitRepository, "push", late)
+    done = world.run("git")
+    assert done.code == 0, done.text
+    assert "after 3 attempts" in done.text
+    assert world.values() == EXPECTED.replace("8080", "9090")
+    assert len(world.commits()) == 4
+
+
+@BOTH
+def test_the_other_writer_did_the_same(world: World, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meanwhile() -> None:
+        world.repo.commit_files({FILE: EXPECTED}, message="Same", login="alice", branch="main")
+
+    if way == "api":
+        original = commits.create_commit_on_branch
+        monkeypatch.setattr(commits, "create_commit_on_branch", lambda *a, **w: (meanwhile(), original(*a, **w))[1])
+    else:
+        push = GitRepository.push
+        monkeypatch.setattr(GitRepository, "push", lambda *a: (meanwhile(), push(*a))[1])
+    done = world.run(way)
+    assert (done.code, done.outputs["changed"]) == (0, "false")
+    assert done.outputs["commit-sha"] == world.repo.head("main")
+
+
+@BOTH
+def test_bad_gateway_once(world: World, way: str) -> None:
+    path = "graphql" if way == "api" else "git-receive-pack"
+    world.hub.faults.add("POST", path, status=502, body={"message": "Bad gateway"})
+    world.hub.faults.add("GET", "contents|info/refs", status=503)
+    done = world.run(way)
+    assert done.code == 0, done.text
+    assert world.values() == EXPECTED
+    assert len(world.commits()) == 2
+
+
+@BOTH
+def test_connection_lost_after_the_commit_was_made(world: World, way: str) -> None:
+    world.hub.faults.add("POST", "graphql" if way == "api" else "git-receive-pack", kind="lost")
+    done = world.run(way)
+    assert done.code == 0, done.text
+    assert done.outputs["changed"] == "true"
+    assert done.outputs["commit-sha"] == world.repo.head("main")
+    assert world.values() == EXPECTED
+    assert len(world.commits()) == 2
+
+
+@BOTH
+def test_network_that_stays_away(world: World, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    world.hub.faults.add("*", ".", status=503, times=None)
+    done = world.run(way)
+    world.hub.faults.clear()
+    assert done.code == 3, done.text
+    assert len(world.commits()) == 1
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("inputs", "code", "words"),
+    [
+        ({"updates": "image.tga={tag}"}, 2, ["image.tga", FILE, "Perhaps you meant 'image.tag'"]),
+        ({"updates": "image={tag}"}, 2, ["is a mapping"]),
+        ({"file": "charts/values.yaml"}, 2, ["charts/values.yaml", "does not exist"]),
+        ({"file": "helm-chart"}, 2, ["helm-chart", "not a plain file"]),
+        ({"file": "README.md"}, 2, ["updates", "does not exist"]),
+        ({"branch": "prod"}, 2, ["branch", "prod", "does not exist"]),
+        ({"updates": "image.tag={tag}", "digest": ""}, 2, ["image.digest", "would stay as it is"]),
+        ({"digest": ""}, 2, ["image.digest"]),
+        ({"tag": "1.3.8"}, 1, ["older version", "allow-downgrade"]),
+        ({"tag": "1.3.9-rc.1"}, 1, ["older version"]),
+        ({"tag": "a b"}, 2, ["tag", "'a b'"]),
+        ({"tag": ""}, 2, ["{tag}", "no tag was given"]),
+        ({"digest": "sha256:12"}, 2, ["digest", "sha256:12"]),
+        ({"app-id": "7"}, 2, ["app"]),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
+)
+def test_errors_leave_the_repository_alone(
+    world: World, way: str, inputs: dict[str, str], code: int, words: list[str]
+) -> None:
+    done = world.run(way, **inputs)
+    assert done.code == code, done.text
+    for word in words:
+        assert word in done.text
+    assert world.commits() == [world.repo.head("main")]
+    assert set(done.outputs) == {"changed", "commit-sha", "pull-request-url", "previous", "diff"}
+
+
+@BOTH
+def test_template_file_is_no_yaml(world: World, way: str) -> None:
+    world.repo.commit_files({"t.yaml": "a: {{ .Values.x }}\nb: [\n"}, message="x", login="alice", branch="main")
+    done = world.run(way, file=f"t.yaml\n{FILE}")
+    assert done.code == 2
+    assert "t.yaml" in done.text
+    assert "not valid YAML" in done.text
+    assert len(world.commits()) == 2
+
+
+@BOTH
+def test_downgrade_allowed(world: World, way: str) -> None:
+    done = world.run(way, tag="1.3.8", allow_downgrade="true")
+    assert done.code == 0, done.text
+    assert '"1.3.8"' in world.values()
+    assert "an older version, allowed" in done.text
+
+
+def test_scheme_that_cannot_be_judged(world: World) -> None:
+    done = world.run("api", tag="main-1a2b3c4")
+    assert done.code == 0
+    assert "did not judge" in done.text
+
+
+@BOTH
+def test_wrong_token(world: World, way: str) -> None:
+    done = world.run(way, token="github_pat_wrong")
+    assert done.code == 2, done.text
+    assert "token" in done.text
+
+
+@BOTH
+def test_token_without_right_to_write(world: World, way: str) -> None:
+    done = world.run(way, {"contents": "read"})
+    assert done.code == 2, done.text
+    assert "token" in done.text
+    assert len(world.commits()) == 1
+
+
+@BOTH
+def test_unknown_repository(world: World, way: str) -> None:
+    missing = "acme/nothing" if way == "api" else world.repo.clone_url.replace("shop-gitops", "nothing")
+    done = world.run(way, repository=missing)
+    assert done.code == 2, done.text
+    assert "repository" in done.text
+
+
+@BOTH
+@pytest.mark.parametrize("ruleset", [False, True])
+def test_protected_branch(world: World, way: str, ruleset: bool) -> None:  # noqa: FBT001
+    world.hub.protect(REPO, "main", Protection(require_pull_request=True, ruleset=ruleset))
+    done = world.run(way)
+    assert done.code == 1, done.text
+    assert "mode pull-request" in done.text
+    assert len(world.commits()) == 1
+
+
+def test_pull_request(world: World) -> None:
+    world.hub.protect(REPO, "main", Protection(require_pull_request=True))
+    first = world.run("api", mode="pull-request")
+    assert first.code == 0, first.text
+    assert first.outputs["pull-request-url"].startswith("http")
+    assert world.values() == VALUES
+    assert world.values("cicd-actions/shop") == EXPECTED
+    second = world.run("api", mode="pull-request", tag="1.4.1")
+    assert second.code == 0, second.text
+    assert second.outputs["pull-request-url"] == first.outputs["pull-request-url"]
+    assert '"1.4.1"' in world.values("cicd-actions/shop")
+    assert len([issue for issue in world.repo.issues()]) == 1
+    third = world.run("api", mode="pull-request", tag="1.4.1")
+    assert (third.outputs["changed"], third.code) == ("false", 0)
+
+
+def test_pull_request_branch_left_over(world: World) -> None:
+    """A branch of an earlier pull request that went its own way is not reused."""
+    world.repo.commit_files({"x": "y"}, message="Left over", login="alice", branch="cicd-actions/shop")
+    world.other_writer()
+    done = world.run("api", mode="pull-request")
+    assert done.code == 0, done.text
+    assert done.outputs["pull-request-url"]
+    name = f"cicd-actions/shop-{(world.repo.head('main') or '')[:12]}"
+    assert world.values(name) == EXPECTED
+
+
+def test_pull_request_needs_the_api(world: World) -> None:
+    done = world.run("git", mode="pull-request")
+    assert done.code == 2
+    assert "mode" in done.text
+
+
+def test_job_token_is_not_sent_to_another_host(world: World) -> None:
+    done = world.run("git", token="ghs_jobtoken")
+    assert done.code == 2, done.text
+    assert not [row for row in world.hub.requests.find() if row.identity not in ("", "anonymous")]
+
+
+def test_password_in_the_address_is_refused_and_not_repeated(world: World) -> None:
+    done = world.run("git", repository="https://bob:geheim@host.example/x/y.git")
+    assert done.code == 2
+    assert "geheim" not in done.text
+
+
+def test_message(world: World) -> None:
+    message = "Ship {tag}\n\nBecause.\nImage-Digest: sha256:forged\n"
+    world.run("api", message=message)
+    newest = world.repo.log("main")[0].message
+    assert newest.startswith("Ship 1.4.0\n\nBecause.\n\n- ")
+    assert "forged" not in newest
+
+
+def test_eight_writers_at_once(world: World) -> None:
+    """Half by API and half by git, each its own key of one file: everything lands, once."""
+    keys = [f"app{number}" for number in range(8)]
+    text = "".join(f"{key}: {{tag: old}}  # {key}\n" for key in keys)
+    world.repo.commit_files({FILE: text}, message="Eight", login="alice", branch="main")
+    before = len(world.commits())
+    done: dict[str, subprocess.CompletedProcess[str]] = {}
+
+    def write(key: str, way: str) -> None:
+        env = world.env(way, updates=f"{key}.tag=new-{key}", tag="", digest="")
+        env = {name: value for name, value in env.items() if not name.startswith("GITHUB_STEP")}
+        env["GITHUB_OUTPUT"] = ""
+        argv = [sys.executable, "-m", "cicd_actions", "gitops-tag-update"]
+        done[key] = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=240, check=False)
+
+    threads = [
+        threading.Thread(target=write, args=(key, "api" if number % 2 else "git")) for number, key in enumerate(keys)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {key: row.returncode for key, row in done.items()} == dict.fromkeys(keys, 0), done
+    assert world.values() == "".join(f"{key}: {{tag: new-{key}}}  # {key}\n" for key in keys)
+    assert len(world.commits()) == before + 8
