@@ -119,6 +119,7 @@ class Archive:
             "Debug::NoLocking": "true",
             "Dir::Cache": f"{here}/",
             "Dir::Cache::archives": f"{here}/archives/",
+            "Dir::Cache::srcpkgcache": "",
             "Dir::Etc::main": f"{here}/etc/none",
             "Dir::Etc::parts": f"{here}/etc/none.d",
             "Dir::Etc::preferences": f"{here}/etc/none",

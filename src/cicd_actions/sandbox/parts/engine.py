@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cicd_actions.process import run
-from cicd_actions.sandbox.parts.processes import Daemon, start
+from cicd_actions.sandbox.parts.processes import Daemon, running_program, start
 from cicd_actions.sandbox.parts.tools import Tools
 
 _START_SECONDS = 60.0
 _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-_PROBE_SECONDS = 20.0
+_PROBE_SECONDS = 10.0
 # The image that nearly every Dockerfile of a Python application starts from tells whether public images can be had.
 _PROBE_IMAGE = "python:3.11-slim"
 
@@ -45,9 +45,9 @@ def machine_engine(env: Mapping[str, str]) -> Engine | None:
     return Engine(host=host, docker=Path(docker), env=own)
 
 
-def reaches_public_images(docker: Path, env: Mapping[str, str]) -> bool:
+def reaches_public_images(skopeo: Path | str, env: Mapping[str, str]) -> bool:
     """True when base images can be had from where Dockerfiles name them."""
-    words = [docker, "buildx", "imagetools", "inspect", _PROBE_IMAGE]
+    words = [skopeo, "inspect", "--raw", f"docker://{_PROBE_IMAGE}"]
     return run(words, env=env, timeout=_PROBE_SECONDS).ok
 
 
@@ -58,43 +58,48 @@ def client_env(tools: Tools, host: str, env: Mapping[str, str]) -> dict[str, str
     return {**kept, "PATH": path, "DOCKER_HOST": host, "DOCKER_CONFIG": str(tools.docker_config)}
 
 
-def start_private(tools: Tools, cache: Path, *, mirror: str, env: Mapping[str, str]) -> tuple[Engine, Daemon]:
-    """Start an engine with everything of its own below the cache, listening on a socket there.
+def start_private(
+    tools: Tools, cache: Path, runtime: Path, *, mirror: str, env: Mapping[str, str]
+) -> tuple[Engine, Daemon]:
+    """Start an engine with everything of its own below the cache, listening on a socket in ``runtime``.
 
     ``mirror`` is the address of the base registry: unqualified image names are looked up there first, so the
     applications' Dockerfiles need no change; "" where public images can be reached.
     """
-    state, log = cache / "engine", cache / "run" / "engine.log"
-    for folder in (state, log.parent):
-        folder.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(cache)
-    configuration = log.parent / "engine.json"
+    _end_leftovers(cache, runtime)
+    configuration = runtime / "engine.json"
     configuration.write_text(json.dumps(_configuration(tools, mirror), indent=1), encoding="utf-8")
-    host = f"unix://{socket_path(cache)}"
+    socket = runtime / "docker.sock"
+    engine = private_engine(tools, runtime, env)
     words = [
         tools.program("dockerd"),
         *("--config-file", configuration),
-        *("--data-root", state / "data"),
-        *("--exec-root", log.parent / "exec"),
-        *("--pidfile", log.parent / "engine.pid"),
-        *("--host", host),
+        *("--data-root", cache / "engine"),
+        *("--exec-root", runtime / "exec"),
+        *("--pidfile", runtime / "engine.pid"),
+        *("--host", engine.host),
     ]
-    client = client_env(tools, host, env)
-    docker = tools.program("docker")
     daemon = start(
         "the container engine",
         words,
         env={**_daemon_env(env), "PATH": f"{tools.bin}:{_SYSTEM_PATH}"},
-        log=log,
-        ready=lambda: socket_path(cache).is_socket() and run([docker, "version"], env=client, timeout=5).ok,
+        log=runtime / "engine.log",
+        ready=lambda: socket.is_socket() and answers(engine),
         seconds=_START_SECONDS,
     )
-    return Engine(host=host, docker=docker, env=client), daemon
+    _remove_containers(engine)
+    return engine, daemon
 
 
-def socket_path(cache: Path) -> Path:
-    """Where the private engine listens."""
-    return cache / "run" / "docker.sock"
+def private_engine(tools: Tools, runtime: Path, env: Mapping[str, str]) -> Engine:
+    """How the private engine is reached, running or not."""
+    host = f"unix://{runtime / 'docker.sock'}"
+    return Engine(host=host, docker=tools.program("docker"), env=client_env(tools, host, env))
+
+
+def answers(engine: Engine) -> bool:
+    """True when the engine answers."""
+    return run([engine.docker, "version", "--format", "{{.Server.Version}}"], env=engine.env, timeout=10).ok
 
 
 def _daemon_env(env: Mapping[str, str]) -> dict[str, str]:
@@ -128,13 +133,23 @@ def _outward_mtu(route: Path = Path("/proc/net/route"), devices: Path = Path("/s
     return 0
 
 
-def _remove_leftovers(cache: Path) -> None:
-    """Pid files and sockets of an engine that was killed would keep the next one from starting."""
-    runtime = cache / "run"
+def _end_leftovers(cache: Path, runtime: Path) -> None:
+    """What a killed engine left behind would keep the next one from starting: processes, mounts, pid files, sockets."""
+    for name in ("engine.pid", "exec/containerd/containerd.pid"):
+        found = running_program(runtime / name, below=cache)
+        if found is not None:
+            found.stop()
+        (runtime / name).unlink(missing_ok=True)
     for mount in _mounts_below(runtime / "exec"):
         run(["umount", "-l", mount])
-    for name in ("engine.pid", "docker.sock", "exec/containerd/containerd.pid"):
-        (runtime / name).unlink(missing_ok=True)
+    (runtime / "docker.sock").unlink(missing_ok=True)
+
+
+def _remove_containers(engine: Engine) -> None:
+    """Containers of a run that was killed; nobody else uses this engine when it has just been started."""
+    left = run([engine.docker, "ps", "--all", "--quiet"], env=engine.env).stdout.split()
+    if left:
+        run([engine.docker, "rm", "--force", *left], env=engine.env)
 
 
 def _mounts_below(folder: Path, mounts: Path = Path("/proc/mounts")) -> list[Path]:

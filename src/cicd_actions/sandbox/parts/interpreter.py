@@ -7,24 +7,26 @@ own rules (dist-packages, the mark that forbids pip to install) are left out.
 from __future__ import annotations
 
 import copy
-import importlib.util
 import io
-import marshal
 import re
-import sys
-import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cicd_actions.sandbox.parts import deb
+from cicd_actions.sandbox.parts import bytecode, deb
 from cicd_actions.sandbox.parts.oci import LayerWriter
 
 WHEELS = ("python3-pip-whl", "python3-setuptools-whl")
 
-_NOT_COMPILED = ("/test/", "/idlelib/", "/lib2to3/", "/tests/", "/turtledemo/", "/pydoc_data/")
-_SCRIPT = "#!/usr/local/bin/python{version}\nimport re\nimport sys\nfrom pip._internal.cli.main import main\n\n" \
-    "if __name__ == '__main__':\n    sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])\n    sys.exit(main())\n"  # fmt: skip
+_SCRIPT = """#!/usr/local/bin/python{version}
+import re
+import sys
+from pip._internal.cli.main import main
+
+if __name__ == "__main__":
+    sys.argv[0] = re.sub(r"(-script\\.pyw|\\.exe)?$", "", sys.argv[0])
+    sys.exit(main())
+"""
 # What Debian changed, and what was there before. A text that is missing is an error: then the packages have changed.
 # The module site is frozen into the program as well, so its texts are replaced by others of the same length;
 # "./././lib" below the prefix is its lib folder.
@@ -90,8 +92,7 @@ def _copy(writer: LayerWriter, version: str, path: Path) -> None:
                 writer.add(kept, content)  # type: ignore[arg-type]
                 continue
             text = edited(target, content.read(), edits)
-            writer.file(target, text, member.mode)
-            _compile(writer, version, target, text)
+            _add_module(writer, version, target, text, member.mode)
 
 
 def edits_of(target: str, version: str) -> Sequence[tuple[bytes, bytes]]:
@@ -123,25 +124,7 @@ def _unpack_wheels(writer: LayerWriter, version: str, site: str, package: Path) 
                         _add_module(writer, version, f"{site}/{item.filename}", wheel.read(item))
 
 
-def _add_module(writer: LayerWriter, version: str, name: str, content: bytes) -> None:
-    writer.file(name, content)
-    _compile(writer, version, name, content)
-
-
-def _compile(writer: LayerWriter, version: str, name: str, content: bytes) -> None:
-    """Add the compiled module: compiling under emulation costs seconds in every build step."""
-    if version != f"{sys.version_info.major}.{sys.version_info.minor}" or not name.endswith(".py"):
-        return
-    if any(part in f"/{name}" for part in _NOT_COMPILED):
-        return
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            code = compile(content, f"/{name}", "exec", dont_inherit=True, optimize=0)
-    except (SyntaxError, ValueError):
-        return  # test data and templates
-    # PEP 552: flags 0, then the source's time and size; files written by hand have time 0.
-    header = importlib.util.MAGIC_NUMBER + bytes(4) + bytes(4) + len(content).to_bytes(4, "little")
-    folder, _, file = name.rpartition("/")
-    compiled = f"{folder}/__pycache__/{file.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
-    writer.file(compiled, header + marshal.dumps(code))
+def _add_module(writer: LayerWriter, version: str, name: str, content: bytes, mode: int = 0o644) -> None:
+    writer.file(name, content, mode)
+    if (compiled := bytecode.compiled(version, name, content)) is not None:
+        writer.file(*compiled)

@@ -30,7 +30,7 @@ class Substitution:
     rewrite: bool = False
 
     def __str__(self) -> str:
-        return f"{self.reference} is stood in for by {self.stand_in or 'nothing'}: {self.why}"
+        return f"{self.reference}: {self.why}"
 
 
 @dataclass(frozen=True, kw_only=True)

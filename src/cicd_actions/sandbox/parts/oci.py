@@ -45,6 +45,7 @@ class Image:
     layers: Sequence[Layer]
     environment: Sequence[str]
     command: Sequence[str]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Hashing:
@@ -186,11 +187,32 @@ class Registry:
         for tag in tags:
             self.push_manifest(repository, tag, index)
 
+    def push_derived(self, repository: str, index: Mapping[str, Any], top: Layer, tags: Sequence[str], recipe: str) -> None:
+        """Upload, under the tags, the images of an index that is there already with one more layer on top of each."""
+        self.push_blob(repository, top.digest, top.path)
+        children = []
+        for child in index["manifests"]:
+            manifest = self.manifest(repository, child["digest"]) or {}
+            config = self.blob(repository, manifest["config"]["digest"])
+            config["rootfs"]["diff_ids"].append(top.diff_id)
+            config["history"].append({"created_by": "cicd-actions sandbox"})
+            manifest["config"] = self.push_document(repository, config, CONFIG)
+            manifest["layers"].append({"mediaType": LAYER, "digest": top.digest, "size": top.size})
+            children.append({**self.push_manifest(repository, "", manifest), "platform": child["platform"]})
+        derived = {**index, "manifests": children, "annotations": {RECIPE: recipe}}
+        for tag in tags:
+            self.push_manifest(repository, tag, derived)
+
+    def blob(self, repository: str, digest: str) -> dict[str, Any]:
+        """A blob that is a JSON document."""
+        response = self._send("GET", f"/v2/{repository}/blobs/{digest}")
+        return dict(response.json()) if response is not None else {}
+
     def _push_image(self, repository: str, image: Image) -> dict[str, Any]:
         config = {
             "architecture": image.architecture,
             "os": "linux",
-            "config": {"Env": list(image.environment), "Cmd": list(image.command)},
+            "config": {"Env": list(image.environment), "Cmd": list(image.command), "Labels": dict(image.labels)},
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in image.layers]},
             "history": [{"created_by": "cicd-actions sandbox"} for _ in image.layers],
         }

@@ -47,6 +47,17 @@ class Daemon:
         return asdict(self)
 
 
+def running_program(pidfile: Path, *, below: Path) -> Daemon | None:
+    """The process that a pid file names, if it runs and its program lies below the folder; else None."""
+    try:
+        pid = int(pidfile.read_text(encoding="ascii"))
+        program = Path(f"/proc/{pid}/exe").readlink()
+    except (OSError, ValueError):
+        return None
+    daemon = Daemon(name=program.name, pid=pid, started=_start_time(pid))
+    return daemon if below in program.parents and daemon.is_alive() else None
+
+
 def start(
     name: str, argv: Sequence[str | Path], *, env: Mapping[str, str], log: Path, ready: Callable[[], bool], seconds: float
 ) -> Daemon:

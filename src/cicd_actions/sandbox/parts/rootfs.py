@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import io
 import re
+import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cicd_actions.sandbox.parts import deb
+from cicd_actions.sandbox.parts import bytecode, deb
 from cicd_actions.sandbox.parts.oci import LayerWriter
 
 # Since Debian 12 these are links into /usr, while packages may still name them as folders.
@@ -27,6 +29,7 @@ _ALTERNATIVES = {
     "usr/bin/which": "/usr/bin/which.debianutils",
     "usr/bin/pager": "/bin/more",
 }
+_PYTHON = "3.11"  # of Debian 12
 _PAM = {"auth": "pam_unix.so nullok", "account": "pam_unix.so", "password": "pam_unix.so", "session": "pam_unix.so"}  # noqa: S105 - names of PAM's modules
 
 
@@ -99,9 +102,19 @@ def _copy(writer: LayerWriter, path: Path, conffiles: set[str]) -> tuple[list[st
                 data = content.read()
                 hashes[name] = hashlib.md5(data, usedforsecurity=False).hexdigest()
                 writer.file(target, data, member.mode)
+            elif content is not None and target.startswith("usr/lib/python3") and target.endswith(".py"):
+                _add_module(writer, kept, content.read())
             elif not (member.isdir() and target in _MERGED):
                 writer.add(kept, content)  # type: ignore[arg-type]
     return names, hashes
+
+
+def _add_module(writer: LayerWriter, member: tarfile.TarInfo, content: bytes) -> None:
+    """A module of Debian's own Python, with its compiled form, which the installation scripts would make."""
+    writer.add(member, io.BytesIO(content))
+    compiled = bytecode.compiled(_PYTHON, member.name, content, modified=int(member.mtime))
+    if compiled is not None:
+        writer.file(*compiled)
 
 
 def merged(name: str) -> str:

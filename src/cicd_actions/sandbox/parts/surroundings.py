@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,11 @@ class Surroundings:
             "etc/dpkg/dpkg.cfg.d/sandbox": _DPKG.encode(),
             **{f"{_LOCAL.relative_to('/')}/{name}": content for name, content in self.local.items()},
         }
+
+    def fingerprint(self) -> str:
+        """Changes when anything that the images take over changes."""
+        local = b"".join(name.encode() + content for name, content in sorted(self.local.items()))
+        return hashlib.sha256(self.bundle + local + self.apt.encode()).hexdigest()[:16]
 
     @staticmethod
     def links() -> dict[str, str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +15,11 @@ from cicd_actions.sandbox.parts.cache import made_once
 from cicd_actions.sandbox.parts.deb import unpack
 from cicd_actions.sandbox.parts.debian import Archive
 
+logger = logging.getLogger("cicd_actions.sandbox")
+
 # Debian 12's engine has no multi-platform image store; Debian 13's has, and runs on Debian 12's C library.
 _NEWER = ("containerd", "docker-buildx", "docker-cli", "docker.io")
+_NEWER_SUITE, _OWN_SUITE = "trixie", "bookworm"
 # The newer runc wants a newer C library, so runc comes from the machine's own release, like the rest.
 _OWN = (
     "docker-registry",
@@ -89,11 +95,16 @@ class Tools:
         return self.bin / name
 
 
-def engine_tools(cache: Path, newer: Archive, own: Archive) -> Tools:
-    """The engine, its client with buildx, the registry and the image copier, unpacked below the cache."""
+def engine_tools(cache: Path, archive: Callable[[str], Archive]) -> Tools:
+    """The engine, its client with buildx, the registry and the image copier, unpacked below the cache.
+
+    ``archive`` gives the packages of a suite; it is asked only when the tools have to be made.
+    """
 
     def make(folder: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        logger.info("Fetching the container engine and its companions")
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch, ThreadPoolExecutor(2) as pool:
+            newer, own = pool.map(archive, (_NEWER_SUITE, _OWN_SUITE))
             debs = newer.download(_NEWER, Path(scratch) / "newer")
             debs += own.download(_OWN, Path(scratch) / "own")
             root = Path(scratch) / "root"
@@ -101,17 +112,16 @@ def engine_tools(cache: Path, newer: Archive, own: Archive) -> Tools:
                 unpack(deb, root, _is_wanted)
             _arrange(root, folder)
 
-    newer_suite, own_suite = newer.suite, own.suite
-    recipe = f"{_RECIPE} {newer_suite} {own_suite} {' '.join(_NEWER + _OWN)}"
+    recipe = f"{_RECIPE} {_NEWER_SUITE} {_OWN_SUITE} {' '.join(_NEWER + _OWN)}"
     return Tools(folder=made_once(cache / "tools", recipe, make))
 
 
-def emulator(cache: Path, own: Archive) -> Path:
+def emulator(cache: Path, archive: Callable[[str], Archive]) -> Path:
     """QEMU for arm64, statically linked."""
 
     def make(folder: Path) -> None:
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            (deb,) = own.download(["qemu-user-static"], Path(scratch))
+            (deb,) = archive(_OWN_SUITE).download(["qemu-user-static"], Path(scratch))
             unpack(deb, Path(scratch), _EMULATOR.__eq__, stop_after=1)
             shutil.move(Path(scratch) / _EMULATOR, folder / Path(_EMULATOR).name)
 
