@@ -316,6 +316,15 @@ def test_another_commit_than_the_tested_one_is_refused(world: World, name: str) 
     assert world.head() == before
 
 
+def test_a_gate_that_tested_no_commit_lands_nothing(world: World) -> None:
+    sha = world.push("dev", {"app.py": "x = 2\n"})
+    before = world.head()
+    outcome = world.run(sha, tested_sha="none")
+    assert (outcome.code, outcome.outputs["reason"]) == (1, "not-the-tested-commit")
+    assert "differed from their commit" in outcome.text
+    assert world.head() == before
+
+
 @pytest.mark.parametrize("ruleset", [False, True])
 def test_protection_is_explained(world: World, *, ruleset: bool) -> None:
     world.hub.protect(REPO, "main", Protection(required_checks=("gate",), ruleset=ruleset))

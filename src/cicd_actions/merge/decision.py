@@ -38,11 +38,13 @@ class Reason(StrEnum):
 class Facts:
     """What is known before anything is written.
 
-    ``in_source``: the source branch's history holds the commit. ``status``: the commit as seen from the target.
+    ``tested_sha``: None when nobody said what was tested, empty when it is known that no commit was (the gate looked at
+    a tree that differs from its commit). ``in_source``: the source branch's history holds the commit. ``status``: the
+    commit as seen from the target.
     """
 
     source_sha: str
-    tested_sha: str
+    tested_sha: str | None
     in_source: bool
     status: Status
 
@@ -61,7 +63,7 @@ def decide(method: str, facts: Facts) -> Decision:
     The commit lands when it is the tested one, its branch still stands behind it, and the target lacks it. A source
     branch that moved on keeps standing behind it; one that was rewritten does not.
     """
-    if facts.tested_sha and facts.tested_sha != facts.source_sha:
+    if facts.tested_sha is not None and facts.tested_sha != facts.source_sha:
         return Decision(step=Step.REFUSE, reason=Reason.NOT_TESTED)
     if facts.status in ("identical", "behind"):
         return Decision(step=Step.NOTHING, reason=Reason.ALREADY_MERGED)

@@ -31,8 +31,8 @@ INPUTS = (
     ),
     Input(
         "tested-sha",
-        "Commit that was tested, such as the output tested-sha of quality-gate. When it is given and is not "
-        "source-sha, nothing is merged.",
+        "Commit that was tested, such as the output tested-sha of quality-gate; none says that no commit was. When it "
+        "is given and is not source-sha, nothing is merged.",
     ),
     Input("source-branch", "Branch that must contain the commit. The run's own branch by default."),
     Input("target-branch", "Branch to land on.", default="main"),
@@ -70,13 +70,16 @@ _BAD_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What to land where. ``tested_sha`` is empty when nobody said what was tested."""
+    """What to land where.
+
+    ``tested_sha`` is None when nobody said what was tested, and empty when no commit was: then nothing is merged.
+    """
 
     token: Secret
     app_id: str
     app_private_key: Secret
     source_sha: str
-    tested_sha: str
+    tested_sha: str | None
     source_branch: str
     target_branch: str
     method: str
@@ -95,7 +98,7 @@ def load(inputs: Inputs, context: RunContext) -> Settings:
         app_id=inputs.text("app-id"),
         app_private_key=inputs.secret("app-private-key"),
         source_sha=_sha(inputs, "source-sha", tested_commit(context) or context.sha),
-        tested_sha=_sha(inputs, "tested-sha", tested_commit(context)),
+        tested_sha=_tested(inputs, context),
         source_branch=_branch(inputs, "source-branch", own_branch(context)),
         target_branch=_branch(inputs, "target-branch", ""),
         method=inputs.choice("method", METHODS),
@@ -126,6 +129,12 @@ def _sha(inputs: Inputs, name: str, default: str) -> str:
     if value and not _SHA.fullmatch(value):
         inputs.problem(name, "is not a full commit SHA", "Give all 40 hexadecimal digits.")
     return value
+
+
+def _tested(inputs: Inputs, context: RunContext) -> str | None:
+    if inputs.text("tested-sha").lower() == "none":
+        return ""
+    return _sha(inputs, "tested-sha", tested_commit(context)) or None
 
 
 def _branch(inputs: Inputs, name: str, default: str) -> str:

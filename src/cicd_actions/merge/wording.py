@@ -20,7 +20,8 @@ def headline(settings: Settings, landing: Landing) -> str:
         Reason.MERGED: f"The tested commit {sha} was merged into {target} as {landing.merge_sha[:12]}.",
         Reason.ALREADY_MERGED: f"{target} contains the commit {sha} already; nothing was merged.",
         Reason.DRY_RUN: f"Dry run: {sha} would be landed on {target} by {landing.planned}; nothing was changed.",
-        Reason.NOT_TESTED: f"Nothing was merged: {sha} is not the commit that was tested ({settings.tested_sha[:12]}).",
+        Reason.NOT_TESTED: f"Nothing was merged: {sha} is not the commit that was tested "
+        f"({(settings.tested_sha or 'none: the files differed from their commit')[:50]}).",
         Reason.NOT_IN_SOURCE: f"Nothing was merged: the branch {source} does not contain the commit {sha} (any more).",
         Reason.DIVERGED: f"Nothing was merged: {target} has commits that {sha} lacks, so it cannot be fast-forwarded.",
         Reason.CONFLICT: f"Nothing was merged: {source} ({sha}) and {target} conflict.",
@@ -36,7 +37,8 @@ def remedy(settings: Settings, landing: Landing) -> str:
     """Return what to do about a refusal, as plain text; empty when there is nothing to do."""
     source, target = settings.source_branch, settings.target_branch
     texts = {
-        Reason.NOT_TESTED: "Pass the output tested-sha of quality-gate as source-sha, or leave source-sha out.",
+        Reason.NOT_TESTED: "Land what was tested: leave source-sha out, or pass the output tested-sha of quality-gate. If "
+        "no commit was tested, see which earlier step changes tracked files.",
         Reason.NOT_IN_SOURCE: f"{source} was rewritten or deleted, or source-sha is wrong. The newest push to {source} "
         "has a run of its own; if there is none, push again.",
         Reason.DIVERGED: f"Rebase {source} on {target} and push, or allow merge commits (method: auto).",

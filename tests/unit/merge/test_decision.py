@@ -25,7 +25,7 @@ TABLE: dict[str, dict[Status, Decision]] = {
 }
 
 
-def facts(status: Status, *, tested: str = SHA, in_source: bool = True) -> Facts:
+def facts(status: Status, *, tested: str | None = SHA, in_source: bool = True) -> Facts:
     return Facts(source_sha=SHA, tested_sha=tested, in_source=in_source, status=status)
 
 
@@ -36,15 +36,16 @@ def test_the_table_is_whole() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("status", get_args(Status))
-@pytest.mark.parametrize("tested", [SHA, ""], ids=["said", "not said"])
-def test_each_method_and_status(method: str, status: Status, tested: str) -> None:
+@pytest.mark.parametrize("tested", [SHA, None], ids=["said", "not said"])
+def test_each_method_and_status(method: str, status: Status, tested: str | None) -> None:
     assert decide(method, facts(status, tested=tested)) == TABLE[method][status]
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("status", get_args(Status))
-def test_another_commit_than_the_tested_one_never_lands(method: str, status: Status) -> None:
-    assert decide(method, facts(status, tested=OTHER)).reason is Reason.NOT_TESTED
+@pytest.mark.parametrize("tested", [OTHER, ""], ids=["another", "none"])
+def test_another_commit_than_the_tested_one_never_lands(method: str, status: Status, tested: str) -> None:
+    assert decide(method, facts(status, tested=tested)).reason is Reason.NOT_TESTED
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -50,7 +50,7 @@ def test_pull_request_needs_the_branch() -> None:
 
 def test_dispatch_tells_nothing_about_tests() -> None:
     settings = load_for("workflow_dispatch", {}, "refs/heads/dev", source_sha=OTHER)
-    assert (settings.source_sha, settings.tested_sha) == (OTHER, "")
+    assert (settings.source_sha, settings.tested_sha) == (OTHER, None)
 
 
 @pytest.mark.parametrize("name", ["-x", "a b", "a..b", "a~1", "a^", "a:b", "x.lock", "a//b", "/a", "a/", "a@{1}", "."])
