@@ -37,8 +37,8 @@ def remedy(settings: Settings, landing: Landing) -> str:
     """Return what to do about a refusal, as plain text; empty when there is nothing to do."""
     source, target = settings.source_branch, settings.target_branch
     texts = {
-        Reason.NOT_TESTED: "Land what was tested: leave source-sha out, or pass the output tested-sha of quality-gate. If "
-        "no commit was tested, see which earlier step changes tracked files.",
+        Reason.NOT_TESTED: "Land what was tested: leave source-sha out, or pass the output tested-sha of quality-gate. "
+        "If no commit was tested, see which earlier step changes tracked files.",
         Reason.NOT_IN_SOURCE: f"{source} was rewritten or deleted, or source-sha is wrong. The newest push to {source} "
         "has a run of its own; if there is none, push again.",
         Reason.DIVERGED: f"Rebase {source} on {target} and push, or allow merge commits (method: auto).",
