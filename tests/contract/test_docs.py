@@ -126,6 +126,14 @@ def test_the_readme_lists_the_scenarios() -> None:
     assert re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE) == list(SCENARIOS)
 
 
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    text = (ROOT / "docs" / "architecture.md").read_text().partition("## Dependencies")[2].partition("\n## ")[0]
+    for dependency in project["dependencies"]:
+        name = re.split(r"[\[<>=!~ ]", dependency)[0]
+        assert re.search(rf"(^\| |\b){re.escape(name)}\b", text), name
+
+
 def test_version_and_licence_agree() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == __version__

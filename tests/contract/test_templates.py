@@ -170,12 +170,28 @@ def test_no_properties_file_without_its_template() -> None:
     assert found == {path.stem for path in TEMPLATES}
 
 
+def test_images_of_the_docker_based_actions_are_pinned() -> None:
+    for path in sorted(ROOT.glob("actions/*/action.yml")):
+        runs = load(path)["runs"]
+        if runs["using"] != "docker":
+            continue
+        dockerfile = (path.parent / runs["image"]).resolve()
+        assert dockerfile.parent == ROOT, "GitHub takes the Dockerfile's folder as the build context"
+        text = dockerfile.read_text()
+        stages = re.findall(r"^FROM .+ AS (\w+)$", text, re.MULTILINE)
+        defaults = dict(re.findall(r"^ARG (\w+)=(\S+)$", text, re.MULTILINE))
+        for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE):
+            named = defaults.get(image.strip("${}"), image)
+            assert named in stages or re.search(r"@sha256:[0-9a-f]{64}$", named), f"{dockerfile.name}: {named}"
+
+
 def test_zizmor_finds_nothing() -> None:
     zizmor = Path(sys.executable).with_name("zizmor")
     if not zizmor.is_file():
         missing("zizmor", "install the development dependencies")
     options = ["--offline", "--no-progress", "--persona", "auditor", "--config", str(ROOT / ".github" / "zizmor.yml")]
-    files = [*map(str, TEMPLATES), str(ROOT / ".github")]
+    files = [str(ROOT / name) for name in (".github", "actions", "action.yml")]
+    files += map(str, TEMPLATES)
     done = subprocess.run([zizmor, *options, *files], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
