@@ -9,12 +9,13 @@ from cicd_actions.sandbox.parts.lifecycle import prepare, running
 from cicd_actions.sandbox.parts.model import Parts, Substitution, Unavailable
 from cicd_actions.sandbox.parts.references import bases, frontend, rewrite
 from cicd_actions.sandbox.parts.registry import fresh_registry
-from cicd_actions.sandbox.parts.use import build_action_image, provide_base_images
+from cicd_actions.sandbox.parts.use import action_image_name, build_action_image, provide_base_images
 
 __all__ = [
     "Parts",
     "Substitution",
     "Unavailable",
+    "action_image_name",
     "bases",
     "build_action_image",
     "default_cache",

@@ -46,6 +46,17 @@ def provide_base_images(
     return (*announced, Substitution(reference=asked, stand_in="", why=why, rewrite=True))
 
 
+def action_image_name(uses: str) -> str:
+    """The name by which act looks for the image of a Docker-based action.
+
+    Args:
+        uses: As in the workflow, ``OWNER/REPOSITORY/PATH@REF``.
+    """
+    path = uses.partition("@")[0].split("/", 2)[2]
+    plain = re.sub(r"[^a-z0-9]", "-", f"{uses}/{path}".lower())
+    return f"act-{plain}-dockeraction:latest"
+
+
 def build_action_image(parts: Parts, *, context: Path, dockerfile: Path, image: str, env: Mapping[str, str]) -> None:
     """Build the image of a Docker-based action under the name by which the runner looks for it.
 
