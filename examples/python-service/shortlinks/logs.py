@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from datetime import datetime, timezone
 from typing import TextIO
 
@@ -26,9 +27,24 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str)
 
 
+class LineHandler(logging.Handler):
+    """Write every entry with one system call.
+
+    A signal handler may log while the main thread is logging; a buffered stream would
+    refuse the second write, this one does not.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self.descriptor = descriptor
+
+    def emit(self, record: logging.LogRecord) -> None:
+        os.write(self.descriptor, (self.format(record) + "\n").encode())
+
+
 def set_up(level: str, stream: TextIO) -> None:
     """Send the log records of the whole process to ``stream``."""
-    handler = logging.StreamHandler(stream)
+    handler = LineHandler(stream.fileno())
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -39,15 +39,14 @@ def stop_gently(app: App, drain_seconds: float) -> None:
         raise SystemExit(0)
 
     def begin(number: int, _: object) -> None:
+        # A second signal does not wait for the timer.
+        for another in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+            signal.signal(another, leave)
         app.ready = False
         fields = {"signal": signal.Signals(number).name, "drain_seconds": drain_seconds}
         log.info("stopping", extra={"fields": fields})
         if not drain_seconds:
             leave()
-        # A second signal does not wait for the timer.
-        signal.signal(signal.SIGTERM, leave)
-        signal.signal(signal.SIGINT, leave)
-        signal.signal(signal.SIGALRM, leave)
         signal.setitimer(signal.ITIMER_REAL, drain_seconds)
 
     signal.signal(signal.SIGTERM, begin)

@@ -105,7 +105,7 @@ def test_with_a_drain_the_alarm_stops(handlers):
         signal.raise_signal(signal.SIGALRM)
 
 
-def test_main_serves_until_a_signal_comes(handlers, monkeypatch, capsys):
+def test_main_serves_until_a_signal_comes(handlers, monkeypatch, capfd):
     level, before = logging.getLogger().level, logging.getLogger().handlers[:]
     real = server.make_server
 
@@ -122,7 +122,7 @@ def test_main_serves_until_a_signal_comes(handlers, monkeypatch, capsys):
         logging.getLogger().setLevel(level)
     messages = [
         json.loads(line)["message"]
-        for line in capsys.readouterr().out.split("\n")
+        for line in capfd.readouterr().out.split("\n")
         if line
     ]
     assert [text for text in messages if text != "request"] == [
