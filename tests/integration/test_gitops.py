@@ -1,4 +1,4 @@
-"""gitops-tag-update through the command line: by API and by git against a GitHub on real repositories, by git on a bare one."""
+"""gitops-tag-update through the command line, by API and by git, against a GitHub on real repositories."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILE = "helm-chart/values.yaml"
 OLD = "sha256:" + "0" * 64
 NEW = "sha256:" + "1" * 64
 SHA = "5" * 40
-VALUES = f"""# Values of the deployment – edited by hand and by the pipeline.
+VALUES = f"""# Values of the deployment (größtenteils) edited by hand and by the pipeline.
 image:
     repository: ghcr.io/acme/shop
 
@@ -147,7 +147,7 @@ def test_change(world: World, way: str) -> None:
         '+    tag: "1.4.0"     # set by the pipeline',
         f"+    digest: '{NEW}'",
     ]
-    (newest, *_) = world.repo.log("main")
+    newest, *_ = world.repo.log("main")
     assert newest.message.startswith("Deploy shop 1.4.0\n")
     trailers = newest.message.strip().rsplit("\n\n", 1)[1].splitlines()
     run_url = world.env(way)["GITHUB_SERVER_URL"] + "/acme/shop/actions/runs/77"
@@ -225,15 +225,21 @@ def test_lost_race_by_git(world: World, monkeypatch: pytest.MonkeyPatch) -> None
 
 @BOTH
 def test_the_other_writer_did_the_same(world: World, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    create, push = commits.create_commit_on_branch, GitRepository.push
+
     def meanwhile() -> None:
         world.repo.commit_files({FILE: EXPECTED}, message="Same", login="alice", branch="main")
 
-    if way == "api":
-        original = commits.create_commit_on_branch
-        monkeypatch.setattr(commits, "create_commit_on_branch", lambda *a, **w: (meanwhile(), original(*a, **w))[1])
-    else:
-        push = GitRepository.push
-        monkeypatch.setattr(GitRepository, "push", lambda *a: (meanwhile(), push(*a))[1])
+    def late_create(*args: Any, **words: Any) -> commits.CommitOutcome:
+        meanwhile()
+        return create(*args, **words)
+
+    def late_push(self: GitRepository, commit: str, branch: str) -> Completed:
+        meanwhile()
+        return push(self, commit, branch)
+
+    monkeypatch.setattr(commits, "create_commit_on_branch", late_create)
+    monkeypatch.setattr(GitRepository, "push", late_push)
     done = world.run(way)
     assert (done.code, done.outputs["changed"]) == (0, "false")
     assert done.outputs["commit-sha"] == world.repo.head("main")
@@ -352,7 +358,7 @@ def test_unknown_repository(world: World, way: str) -> None:
 
 @BOTH
 @pytest.mark.parametrize("ruleset", [False, True])
-def test_protected_branch(world: World, way: str, ruleset: bool) -> None:  # noqa: FBT001
+def test_protected_branch(world: World, way: str, ruleset: bool) -> None:
     world.hub.protect(REPO, "main", Protection(require_pull_request=True, ruleset=ruleset))
     done = world.run(way)
     assert done.code == 1, done.text
@@ -371,7 +377,7 @@ def test_pull_request(world: World) -> None:
     assert second.code == 0, second.text
     assert second.outputs["pull-request-url"] == first.outputs["pull-request-url"]
     assert '"1.4.1"' in world.values("cicd-actions/shop")
-    assert len([issue for issue in world.repo.issues()]) == 1
+    assert len(world.repo.issues()) == 1
     third = world.run("api", mode="pull-request", tag="1.4.1")
     assert (third.outputs["changed"], third.code) == ("false", 0)
 

@@ -13,7 +13,7 @@ from tests.support.github import commit_all, git
 from cicd_actions.cli import main
 
 FILE = "helm-chart/values.yaml"
-VALUES = 'image:\r\n  tag: "1.0.0"\t# tab\r\n  digest: \'\'\r\n'
+VALUES = "image:\r\n  tag: \"1.0.0\"\t# tab\r\n  digest: ''\r\n"
 DIGEST = "sha256:" + "a" * 64
 
 Run = Callable[..., tuple[int, dict[str, str], str]]

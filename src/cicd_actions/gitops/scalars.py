@@ -45,7 +45,7 @@ def may_be_plain(value: str, *, flow: bool) -> bool:
     if flow and set(value) & set(",[]{}"):
         return False
     if value[0] in "-?:":  # an indicator only when nothing or a space follows
-        return value[1:2] not in ("", " ")
+        return value[1:2] not in ("", " ") and (value[0] == "-" or not flow)
     return value[0] not in _INDICATORS
 
 

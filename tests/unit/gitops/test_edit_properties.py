@@ -1,13 +1,13 @@
-"""For every scalar of every generated file: set it and exactly its bytes differ; set it back and the file is the same."""
+"""For every scalar of every generated file: set it, and exactly its bytes differ; set it back, and nothing differs."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from tests.unit.gitops.documents import Document, documents
 
 from cicd_actions.gitops import tree
 from cicd_actions.gitops.edit import set_values
-from tests.unit.gitops.documents import Document, Scalar, documents
 
 _SETTINGS = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]

@@ -64,9 +64,7 @@ def test_update_refuses(text: str, what: str) -> None:
 
 
 _names = st.text(min_size=1, max_size=12)
-_segments = st.one_of(
-    st.builds(Key, _names), st.builds(Index, st.integers(0, 99)), st.builds(Match, _names, _names)
-)
+_segments = st.one_of(st.builds(Key, _names), st.builds(Index, st.integers(0, 99)), st.builds(Match, _names, _names))
 
 
 @given(st.lists(_segments, min_size=1, max_size=5), st.text(max_size=8))
