@@ -18,7 +18,7 @@ from cicd_actions.quality.coverage import judge_coverage, read_coverage
 from cicd_actions.quality.gate import needs_environment, run_checks
 from cicd_actions.quality.install import Plan, plan_install
 from cicd_actions.quality.interpreter import find_python
-from cicd_actions.quality.model import CheckResult, decide
+from cicd_actions.quality.model import CheckResult, Coverage, decide
 from cicd_actions.quality.project import Project, read_project
 from cicd_actions.quality.result import Result
 from cicd_actions.quality.revision import read_revision
@@ -48,20 +48,16 @@ def run(settings: Settings, context: RunContext) -> Result:
         if needs_environment(settings.checks, plan, settings.install):
             interpreter = find_python(settings.python_version, tool_cache=context.tool_cache, env=bench.env)
         outcome = run_checks(bench, interpreter, plan)
-    results, expected = list(outcome.results), list(settings.checks)
-    coverage = None
+    results, coverage = outcome.results, None
     if "pytest" in settings.checks:
         coverage = read_coverage(reports / "coverage.json", project)
-        floor = project.config.fail_under if settings.coverage_floor is None else settings.coverage_floor
-        ratchet, baseline = settings.coverage_ratchet, settings.baseline
-        if judged := judge_coverage(coverage, floor=floor, baseline=baseline, ratchet=ratchet):
-            results.append(judged)
-    verdict, exit_code = decide(results, expected)
+        results += _judge_coverage(settings, project, coverage)
+    verdict, exit_code = decide(results, settings.checks)
     result = Result(
         verdict=verdict,
         exit_code=exit_code,
         revision=revision,
-        checks=tuple(results),
+        checks=results,
         coverage=coverage,
         tests=outcome.tests,
         notes=outcome.notes,
@@ -72,6 +68,14 @@ def run(settings: Settings, context: RunContext) -> Result:
     )
     result.report.write_text(present.as_json(result), encoding="utf-8")
     return result
+
+
+def _judge_coverage(settings: Settings, project: Project, coverage: Coverage | None) -> tuple[CheckResult, ...]:
+    """The check ``coverage``, where a floor or a ratchet demands one; else the project's own floor counts."""
+    floor = project.config.fail_under if settings.coverage_floor is None else settings.coverage_floor
+    ratchet, baseline = settings.coverage_ratchet, settings.baseline
+    judged = judge_coverage(coverage, floor=floor, baseline=baseline, ratchet=ratchet)
+    return (judged,) if judged else ()
 
 
 def report(result: Result) -> Report:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def _handler(advisories: Sequence[Json], queries: list[tuple[str, str]]) -> type
                 self._answer(404, {"code": 5, "message": "Not Found"})
                 return
             try:
-                name, version = self._question()
+                name, version = _parse_query(self.rfile.read(_body_length(self.headers)))
                 records = find_vulnerabilities(advisories, name, version)
             except (ValueError, KeyError, TypeError, InvalidVersion) as error:
                 self._answer(400, {"code": 3, "message": f"Invalid query: {error}"})
@@ -120,16 +121,6 @@ def _handler(advisories: Sequence[Json], queries: list[tuple[str, str]]) -> type
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Stay silent; ``queries`` holds what was asked."""
-
-        def _question(self) -> tuple[str, str]:
-            length = int(self.headers.get("Content-Length", "0"))
-            if not 0 < length <= _BODY_LIMIT:
-                raise ValueError("a body of at most 64 KiB is needed")
-            query = json.loads(self.rfile.read(length))
-            package = query["package"]
-            if package.get("ecosystem") != "PyPI":
-                raise ValueError("only the ecosystem PyPI is served")
-            return str(package["name"]), str(query["version"])
 
         def _answer(self, status: int, body: Json) -> None:
             data = json.dumps(body).encode()
@@ -143,3 +134,18 @@ def _handler(advisories: Sequence[Json], queries: list[tuple[str, str]]) -> type
             self.wfile.write(data)
 
     return Handler
+
+
+def _body_length(headers: Message) -> int:
+    length = int(headers.get("Content-Length", "0"))
+    if not 0 < length <= _BODY_LIMIT:
+        raise ValueError("a body of at most 64 KiB is needed")
+    return length
+
+
+def _parse_query(body: bytes) -> tuple[str, str]:
+    query = json.loads(body)
+    package = query["package"]
+    if package.get("ecosystem") != "PyPI":
+        raise ValueError("only the ecosystem PyPI is served")
+    return str(package["name"]), str(query["version"])
