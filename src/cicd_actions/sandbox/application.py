@@ -13,7 +13,6 @@ from cicd_actions.process import run
 
 _LEFT_OUT = {".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox", ".eggs"}
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
-_SYNTAX_LINE = re.compile(rb"\A(\xef\xbb\xbf)?#[ \t]*syntax[ \t]*=[ \t]*(\S+)[^\n]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,20 +63,6 @@ def copy_application(app: Application, target: Path) -> None:
         destination = target / path
         destination.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(app.root / path, destination, follow_symlinks=False)
-
-
-def without_syntax_line(dockerfile: bytes) -> tuple[bytes, str]:
-    """Turn a ``# syntax=IMAGE`` line into a plain comment, for engines that can reach no registry.
-
-    Returns:
-        The new bytes and the image that the line named, or the same bytes and "".
-    """
-    match = _SYNTAX_LINE.match(dockerfile)
-    if not match:
-        return dockerfile, ""
-    image = match[2].decode(errors="replace")
-    note = b"# The engine's own Dockerfile frontend is used: no registry can be reached."
-    return (match[1] or b"") + note + dockerfile[match.end() :], image
 
 
 def add_failing_test(app: Application, checkout: Path) -> None:

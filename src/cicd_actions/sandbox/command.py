@@ -31,9 +31,18 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress, only the outcome.")
 @click.option("--keep", is_flag=True, help="Keep the folder with the repositories, the registry and the checkouts.")
+@click.option("--engine/--no-engine", default=True, help="Whether to build images; without, those stages are skipped.")
 @click.pass_obj
 def run(
-    env: dict[str, str], app: Path | None, scenario: str, page: Path | None, *, as_json: bool, quiet: bool, keep: bool
+    env: dict[str, str],
+    app: Path | None,
+    scenario: str,
+    page: Path | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+    keep: bool,
+    engine: bool,
 ) -> int:
     """Push an application to dev and follow it: tested, merged, built, scanned, published, GitOps updated.
 
@@ -47,7 +56,7 @@ def run(
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
     logger.addHandler(handler)
     try:
-        return _run(env, app, scenario, page, say=say, as_json=as_json, keep=keep)
+        return _run(env, app, scenario, page, say=say, as_json=as_json, keep=keep, engine=engine)
     except ActionError as error:
         sys.stderr.write(f"error: {error.title}: {error}\n")
         return error.exit_code
@@ -67,22 +76,26 @@ def _run(
     say: Callable[[str], None],
     as_json: bool,
     keep: bool,
+    engine: bool,
 ) -> int:
     from cicd_actions.sandbox import machine, outcome
-    from cicd_actions.sandbox.act import find_tree
+    from cicd_actions.sandbox.act import find_tree, snapshot_actions
     from cicd_actions.sandbox.application import read_application
     from cicd_actions.sandbox.course import Course
     from cicd_actions.sandbox.page import render
+    from cicd_actions.sandbox.parts import default_cache
     from cicd_actions.sandbox.scenarios import find_scenario
 
     chosen = find_scenario(scenario)
     application = read_application(app or find_tree() / "examples" / "python-service")
-    cache = machine.cache_folder(env)
+    cache = default_cache(env)
     target = page or cache / "pages" / f"{application.name}-{chosen.name}.html"
     work = Path(tempfile.mkdtemp(prefix="cicd-actions-sandbox-"))
     try:
-        with machine.lend(application, cache, env) as lent:
-            result = Course(app=application, scenario=chosen, machine=lent, work=work, say=say).play()
+        actions = snapshot_actions(find_tree(), work / "actions")
+        with machine.lend(application, actions, cache, env, engine=engine) as lent:
+            course = Course(app=application, scenario=chosen, machine=lent, actions=actions, work=work, say=say)
+            result = course.play()
     finally:
         if not keep:
             shutil.rmtree(work, ignore_errors=True)

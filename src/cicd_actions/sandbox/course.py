@@ -13,8 +13,8 @@ from pathlib import Path
 
 from cicd_actions.process import run as run_program
 from cicd_actions.runner.secrets import Secret
-from cicd_actions.sandbox import registry_view, repositories
-from cicd_actions.sandbox.act import Act, Job, find_tree, snapshot_actions
+from cicd_actions.sandbox import parts, registry_view, repositories
+from cicd_actions.sandbox.act import Act, Job, find_tree
 from cicd_actions.sandbox.application import Application
 from cicd_actions.sandbox.evidence import Facts, Played, Published, State, stages
 from cicd_actions.sandbox.github.hub import RepositoryView, StandInGitHub
@@ -26,6 +26,7 @@ from cicd_actions.sandbox.scenarios import Scenario
 
 Say = Callable[[str], None]
 _RUN_SECONDS = 1800.0
+ADVISORIES = Path(parts.__file__).with_name("advisories.json")
 
 
 @dataclass
@@ -35,9 +36,9 @@ class Course:
     app: Application
     scenario: Scenario
     machine: Machine
+    actions: Path
     work: Path
     say: Say
-    advisories: Path
     registry_password: Secret = field(default_factory=lambda: Secret(secrets.token_urlsafe(18)))
     played: list[Played] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -51,13 +52,12 @@ class Course:
                 registry = stack.enter_context(
                     self.machine.start_registry(self.work / "registry", repositories.AUTHOR, self.registry_password)
                 )
-            osv = stack.enter_context(serve_osv(self.advisories))
-            actions = snapshot_actions(find_tree(), self.work / "actions")
+            osv = stack.enter_context(serve_osv(ADVISORIES))
             hub = stack.enter_context(StandInGitHub(self.work / "github", start_run=lambda run: self._start(run)))
             image = f"{registry or 'registry.invalid'}/{repositories.OWNER}/{self.app.name}"
             app_repository = repositories.create_app_repository(hub, self.app, find_tree() / "workflows-templates")
             gitops = repositories.create_gitops_repository(hub, self.app, image)
-            self._prepare(hub, gitops, actions, image, osv.url)
+            self._prepare(hub, gitops, image, osv.url)
             before = (app_repository.head("main"), gitops.head("main"))
             pushed, notes, tested = self._push(hub, app_repository)
             hub.wait_idle(2 * _RUN_SECONDS)
@@ -75,15 +75,16 @@ class Course:
             comments = [f"commit comment by {c.login}:\n{c.body}" for c in app_repository.comments()]
         return self._outcome(facts, comments, [*self.machine.notes, *notes], time.time() - began)
 
-    def _prepare(self, hub: StandInGitHub, gitops: RepositoryView, actions: Path, image: str, audit_url: str) -> None:
+    def _prepare(self, hub: StandInGitHub, gitops: RepositoryView, image: str, audit_url: str) -> None:
         self._hub = hub
         self._act = Act(
             program=self.machine.act,
             image=self.machine.runner_image,
-            actions=actions,
+            actions=self.actions,
             environment=self.machine.environment,
             variables={
                 "IMAGE": image,
+                "REGISTRY_USER": repositories.AUTHOR,
                 "GITOPS_REPOSITORY": gitops.full_name,
                 "AUDIT_URL": audit_url,
                 "TRIVY_DB_REPOSITORY": self.machine.trivy_db,
@@ -108,7 +109,7 @@ class Course:
         self.say(f"push {self.app.name} to dev")
         pushed = time.time()
         tested, notes = repositories.push_application(
-            hub, repository, self.app, self.scenario, offline=self.machine.offline
+            hub, repository, self.app, self.scenario, self.machine.substitutions
         )
         return pushed, notes, tested
 

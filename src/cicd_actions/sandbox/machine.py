@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sysconfig
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cicd_actions.errors import UpstreamError
 from cicd_actions.runner.secrets import Secret
+from cicd_actions.sandbox import parts
+from cicd_actions.sandbox.act import REFERENCE
+from cicd_actions.sandbox.application import Application
+from cicd_actions.sandbox.parts import Parts, Substitution, Unavailable
 
 # starts an empty registry: (folder, user, password) -> context manager that gives HOST:PORT
 StartRegistry = Callable[[Path, str, Secret], AbstractContextManager[str]]
@@ -23,12 +27,16 @@ _PASSED_ON = (
 )  # fmt: skip
 
 
+# the Docker-based actions that the templates use, and the Dockerfiles that their action.yml files name
+DOCKERFILES = {"gitops-tag-update": "Dockerfile", "notify": "Dockerfile"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """The parts as a scenario uses them.
 
     ``runner_image`` is ``-self-hosted`` where there is no engine; then ``no_engine`` says why, and the image stages
-    are skipped. ``offline`` tells that stand-ins take the place of images from public registries.
+    are skipped. ``substitutions`` are the images for which something else answers here.
     """
 
     act: Path
@@ -36,9 +44,58 @@ class Machine:
     environment: Mapping[str, str]
     start_registry: StartRegistry | None = None
     trivy_db: str = ""
-    offline: bool = False
+    substitutions: tuple[Substitution, ...] = ()
     no_engine: str = ""
     notes: Sequence[str] = ()
+
+
+@contextmanager
+def lend(app: Application, actions: Path, cache: Path, env: Mapping[str, str], *, engine: bool) -> Iterator[Machine]:
+    """Lend the parts of this machine for as long as the context lasts.
+
+    Args:
+        app: The application; the base images of its Dockerfile are seen to.
+        actions: The tree of the actions; the images of the Docker-based ones are built from it.
+        cache: Where everything that takes long to make is kept.
+        env: The environment.
+        engine: Whether to look for an engine at all.
+
+    Raises:
+        UpstreamError: A base image can neither be pulled nor stood in for, or the runner is not there.
+    """
+    with ExitStack() as stack:
+        if not engine:
+            lent = without_engine(cache, env, "an engine was not wanted (--no-engine).")
+        else:
+            try:
+                running = stack.enter_context(parts.running(cache, env=env))
+                lent = _with_engine(running, app, actions, env)
+            except Unavailable as error:
+                lent = without_engine(cache, env, error.message)
+        yield lent
+
+
+def _with_engine(running: Parts, app: Application, actions: Path, env: Mapping[str, str]) -> Machine:
+    dockerfile = (app.root / "Dockerfile").read_text(encoding="utf-8", errors="replace")
+    substitutions = parts.provide_base_images(running, dockerfile, env=env)
+    for slug, name in DOCKERFILES.items():
+        image = parts.action_image_name(REFERENCE.replace("@", f"/actions/{slug}@"))
+        parts.build_action_image(running, context=actions, dockerfile=actions / name, image=image, env=env)
+
+    def start_registry(folder: Path, user: str, password: Secret) -> AbstractContextManager[str]:
+        return parts.fresh_registry(running.registry, folder, user, password, env=env)
+
+    home = running.cache / "runner-home"
+    home.mkdir(parents=True, exist_ok=True)
+    return Machine(
+        act=running.act,
+        runner_image=running.runner_image,
+        environment={**running.env, "HOME": str(home)},
+        start_registry=start_registry,
+        trivy_db=running.trivy_db,
+        substitutions=substitutions,
+        notes=tuple(str(one) for one in substitutions),
+    )
 
 
 def without_engine(cache: Path, env: Mapping[str, str], reason: str) -> Machine:

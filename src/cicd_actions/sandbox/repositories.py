@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cicd_actions.errors import ActionError
@@ -13,6 +13,7 @@ from cicd_actions.runner.secrets import Secret
 from cicd_actions.sandbox import application
 from cicd_actions.sandbox.application import Application
 from cicd_actions.sandbox.github.hub import RepositoryView, StandInGitHub
+from cicd_actions.sandbox.parts import Substitution, rewrite
 from cicd_actions.sandbox.scenarios import Scenario
 
 OWNER = "acme"
@@ -55,12 +56,16 @@ def create_gitops_repository(hub: StandInGitHub, app: Application, image: str) -
 
 
 def push_application(
-    hub: StandInGitHub, repository: RepositoryView, app: Application, scenario: Scenario, *, offline: bool
+    hub: StandInGitHub,
+    repository: RepositoryView,
+    app: Application,
+    scenario: Scenario,
+    substitutions: Sequence[Substitution],
 ) -> tuple[str, list[str]]:
     """Push the application to ``dev`` with git, as its author would.
 
     Args:
-        offline: No registry can be reached, so a ``# syntax=`` line must go.
+        substitutions: Images that the Dockerfile must not name here, because nothing can answer for them.
 
     Returns:
         The commit, and notes about what was changed in the application.
@@ -71,7 +76,7 @@ def push_application(
         checkout = Path(folder) / "checkout"
         _git("clone", "--quiet", repository.clone_url, str(checkout), env=environment)
         _git("-C", str(checkout), "checkout", "--quiet", "-b", "dev", env=environment)
-        notes = _write_files(app, scenario, checkout, offline=offline)
+        notes = _write_files(app, scenario, checkout, substitutions)
         _git("-C", str(checkout), "add", "--all", "--force", env=environment)
         _git("-C", str(checkout), "commit", "--quiet", "-m", f"Deliver {app.name}", env=environment)
         sha = _git("-C", str(checkout), "rev-parse", "HEAD", env=environment).stdout.strip()
@@ -79,7 +84,9 @@ def push_application(
     return sha, notes
 
 
-def _write_files(app: Application, scenario: Scenario, checkout: Path, *, offline: bool) -> list[str]:
+def _write_files(
+    app: Application, scenario: Scenario, checkout: Path, substitutions: Sequence[Substitution]
+) -> list[str]:
     notes = []
     own = tuple(path for path in app.paths if path.startswith(".github/workflows/"))
     if own:
@@ -90,11 +97,9 @@ def _write_files(app: Application, scenario: Scenario, checkout: Path, *, offlin
         application.add_failing_test(app, checkout)
     if scenario.vulnerable_image:
         application.add_vulnerable_package(checkout)
-    dockerfile = checkout / "Dockerfile"
-    data, image = application.without_syntax_line(dockerfile.read_bytes())
-    if offline and image:
-        dockerfile.write_bytes(data)
-        notes.append(f"The Dockerfile's line `# syntax={image}` was left out: no registry can be reached here.")
+    if any(one.rewrite for one in substitutions):
+        dockerfile = checkout / "Dockerfile"
+        dockerfile.write_text(rewrite(dockerfile.read_text(encoding="utf-8"), substitutions), encoding="utf-8")
     return notes
 
 
