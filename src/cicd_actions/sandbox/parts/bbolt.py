@@ -2,8 +2,8 @@
 
 The file consists of pages of PAGE bytes, all numbers little-endian. Pages 0 and 1 hold the two copies of the meta
 record, page 2 an empty list of free pages, and each further page starts a leaf: a sorted list of key-value pairs. A
-pair's value may be a bucket: the number of its own leaf page, or, where that is 0, the leaf itself. A leaf longer than a
-page runs on into the next ones, so no branch pages are needed. Source: the bbolt file format, version 2.
+pair's value may be a bucket: the number of its own leaf page, or, where that is 0, the leaf itself. A leaf longer than
+a page runs on into the next ones, so no branch pages are needed. Source: the bbolt file format, version 2.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def encode(tree: Tree) -> bytes:
         pages.extend(_page(number, _LEAF, body, count=len(pairs)))
         return struct.pack("<2Q", number, 0)
 
-    (root, _) = struct.unpack("<2Q", store(tree, inline=False))
+    root, _ = struct.unpack("<2Q", store(tree, inline=False))
     end = _FIRST_LEAF + len(pages) // PAGE
     return _meta(0, root, end) + _meta(1, root, end) + _page(2, _FREELIST) + bytes(pages)
 

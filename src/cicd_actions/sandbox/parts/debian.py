@@ -41,7 +41,7 @@ class Sources:
 
 
 def parse_sources(texts: Iterable[str]) -> Sources | None:
-    """The archive's addresses out of the package source files, one-line or deb822; None when Debian is not among them."""
+    """The archive's addresses out of package source files, one-line or deb822; None when Debian is not among them."""
     pairs: list[tuple[str, str]] = []
     for text in texts:
         for paragraph in re.split(r"\n\s*\n", text):

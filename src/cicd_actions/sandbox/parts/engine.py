@@ -71,7 +71,7 @@ def start_private(
     configuration.write_text(json.dumps(_configuration(tools, mirror), indent=1), encoding="utf-8")
     socket = runtime / "docker.sock"
     engine = private_engine(tools, runtime, env)
-    words = [
+    words: list[str | Path] = [
         tools.program("dockerd"),
         *("--config-file", configuration),
         *("--data-root", cache / "engine"),

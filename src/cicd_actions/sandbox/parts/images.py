@@ -25,7 +25,18 @@ logger = logging.getLogger("cicd_actions.sandbox")
 
 ARCHITECTURES: tuple[Architecture, ...] = ("amd64", "arm64")
 # "usr-is-merged" says that /bin and the like are links; else a package that makes them so would bring Perl along.
-MINIMAL = ("?essential", "adduser", "apt", "ca-certificates", "debconf", "mount", "netbase", "passwd", "tzdata", "usr-is-merged")
+MINIMAL = (
+    "?essential",
+    "adduser",
+    "apt",
+    "ca-certificates",
+    "debconf",
+    "mount",
+    "netbase",
+    "passwd",
+    "tzdata",
+    "usr-is-merged",
+)
 SEARCH_PATH = "PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NEWEST_WHEELS = "trixie"  # Debian 12's setuptools is an old one with known weaknesses
 _RECIPE = "5"
@@ -119,9 +130,7 @@ def base_layer(shop: Workshop, suite: str, packages: Sequence[Path], target: Pat
         return writer.finish()
 
 
-def _python_layer(
-    archive: Archive, version: str, base: Sequence[Path], wheels: Sequence[Path], scratch: Path
-) -> Layer:
+def _python_layer(archive: Archive, version: str, base: Sequence[Path], wheels: Sequence[Path], scratch: Path) -> Layer:
     """The interpreter below /usr/local, and the libraries that it needs as Debian packages."""
     names = relocated(version)
     wanted = (*MINIMAL, f"python{version}-minimal", f"libpython{version}-stdlib")

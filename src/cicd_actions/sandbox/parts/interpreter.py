@@ -89,7 +89,7 @@ def _copy(writer: LayerWriter, version: str, path: Path) -> None:
             content = tar.extractfile(member) if member.isreg() else None
             edits = edits_of(target, version)
             if content is None or not (edits or target.endswith(".py")):
-                writer.add(kept, content)  # type: ignore[arg-type]
+                writer.add(kept, content)
                 continue
             text = edited(target, content.read(), edits)
             _add_module(writer, version, target, text, member.mode)

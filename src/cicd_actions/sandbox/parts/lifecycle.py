@@ -1,7 +1,7 @@
 """Starting the parts, sharing them between processes, and stopping what was started.
 
-Whoever uses the parts holds a shared lock. Who comes second attaches to what is running; who leaves last stops it. After
-a kill the kernel frees the locks, and the next one cleans up.
+Whoever uses the parts holds a shared lock. Who comes second attaches to what is running; who leaves last stops it.
+After a kill the kernel frees the locks, and the next one cleans up.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 from cicd_actions.errors import UpstreamError
 
 
-class Unavailable(UpstreamError):
+class Unavailable(UpstreamError):  # noqa: N818 - reads as a state of the machine
     """The engine or one of its companions cannot be had on this machine; the message is the exact reason."""
 
     default_title = "No container engine can be had here"
@@ -41,7 +41,7 @@ class Parts:
         cache: The folder that everything lies in.
         docker_host: Address of the engine, as in ``DOCKER_HOST``.
         docker: The ``docker`` program.
-        env: Environment for the ``docker`` program (``PATH``, ``HOME``, ``DOCKER_HOST``, ``DOCKER_CONFIG`` with buildx).
+        env: Environment for the ``docker`` program (``PATH``, ``DOCKER_HOST``, ``DOCKER_CONFIG`` with buildx).
         act: The runner.
         skopeo: The image copier.
         registry: The registry program (CNCF distribution).

@@ -8,16 +8,15 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
 from cicd_actions.errors import UpstreamError
 
 if TYPE_CHECKING:
     import httpx
+    from _typeshed import ReadableBuffer as Buffer
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -48,21 +47,28 @@ class Image:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-class _Hashing:
+class _Sink(Protocol):
+    def write(self, data: bytes, /) -> object: ...
+    def flush(self) -> None: ...
+
+
+class _Hashing(io.RawIOBase):
     """A file that hashes what is written through it."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: _Sink) -> None:
         self._file = file
         self._hash = hashlib.sha256()
         self.size = 0
 
-    def write(self, data: bytes) -> int:
-        self._hash.update(data)
-        self.size += len(data)
-        return self._file.write(data)
+    def writable(self) -> bool:
+        return True
 
-    def flush(self) -> None:
-        self._file.flush()
+    def write(self, data: Buffer) -> int:
+        content = bytes(data)
+        self._hash.update(content)
+        self._file.write(content)
+        self.size += len(content)
+        return len(content)
 
     @property
     def digest(self) -> str:
@@ -77,19 +83,16 @@ class LayerWriter:
         self._file = path.open("wb")
         self._outer = _Hashing(self._file)
         # Low effort: these layers travel over the loopback device only.
-        self._gzip = gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=self._outer, mtime=0)  # type: ignore[arg-type]
-        self._inner = _Hashing(self._gzip)  # type: ignore[arg-type]
-        self._tar = tarfile.open(fileobj=self._inner, mode="w|", format=tarfile.GNU_FORMAT)  # type: ignore[call-overload] # noqa: SIM115 - closed in __exit__
+        self._gzip = gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=self._outer, mtime=0)
+        self._inner = _Hashing(self._gzip)
+        self._tar = tarfile.TarFile.open(fileobj=self._inner, mode="w|", format=tarfile.GNU_FORMAT)
         self._names: set[str] = set()
 
-    def __enter__(self) -> LayerWriter:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        with suppress(Exception) if kind else suppress():
-            self._tar.close()
-            self._gzip.close()
-        self._file.close()
+    def __exit__(self, *_: object) -> None:
+        self._file.close()  # finish() has completed the layer, or it is worth nothing
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
@@ -187,7 +190,9 @@ class Registry:
         for tag in tags:
             self.push_manifest(repository, tag, index)
 
-    def push_derived(self, repository: str, index: Mapping[str, Any], top: Layer, tags: Sequence[str], recipe: str) -> None:
+    def push_derived(
+        self, repository: str, index: Mapping[str, Any], top: Layer, tags: Sequence[str], recipe: str
+    ) -> None:
         """Upload, under the tags, the images of an index that is there already with one more layer on top of each."""
         self.push_blob(repository, top.digest, top.path)
         children = []

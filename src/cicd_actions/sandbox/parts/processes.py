@@ -35,9 +35,10 @@ class Daemon:
                 return
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-            wait_until(lambda: not self._is_running(), seconds)
+            wait_until(lambda: not self.is_running(), seconds)
 
-    def _is_running(self) -> bool:
+    def is_running(self) -> bool:
+        """As ``is_alive``, for a process that may be our own child."""
         with suppress(ChildProcessError):
             os.waitpid(self.pid, os.WNOHANG)  # our own child would stay as a zombie
         return self.is_alive()
@@ -59,7 +60,13 @@ def running_program(pidfile: Path, *, below: Path) -> Daemon | None:
 
 
 def start(
-    name: str, argv: Sequence[str | Path], *, env: Mapping[str, str], log: Path, ready: Callable[[], bool], seconds: float
+    name: str,
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    ready: Callable[[], bool],
+    seconds: float,
 ) -> Daemon:
     """Start the program in a session of its own, with its output in ``log``, and wait until it is ready.
 
@@ -79,7 +86,7 @@ def start(
     daemon = Daemon(name=name, pid=process.pid, started=_start_time(process.pid))
     process.returncode = 0  # it outlives this object; Daemon.stop looks after it
     try:
-        wait_until(lambda: ready() or not daemon._is_running(), seconds)
+        wait_until(lambda: ready() or not daemon.is_running(), seconds)
         if daemon.is_alive() and ready():
             return daemon
     except BaseException:

@@ -14,12 +14,25 @@ _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECAS
 _TAKEN = re.compile(r"(?:^COPY\b.*?\s--from=|^RUN\b.*?\s--mount=\S*?\bfrom=)([^\s,]+)", re.IGNORECASE)
 _SYNTAX = re.compile(r"^#\s*syntax\s*=\s*(\S+)[^\n]*\n?", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?([-+])([^}]*))?\}|(\w+))")
-_SHORT = re.compile(r"^(?:docker\.io/|index\.docker\.io/)?(?:library/)?(?P<name>[a-z0-9._-]+)(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]+))?$")
-_PYTHON_TAG = re.compile(r"^(?P<version>3(?:\.(?P<minor>\d+))?(?:\.(?P<patch>\d+))?(?:(?:a|b|rc)\d+)?|latest|slim)?(?:-?(?P<rest>[a-z][\w.-]*))?$")
+_SHORT = re.compile(
+    r"^(?:docker\.io/|index\.docker\.io/)?(?:library/)?(?P<name>[a-z0-9._-]+)"
+    r"(?::(?P<tag>[\w.-]+))?(?:@(?P<digest>sha256:[0-9a-f]+))?$"
+)
+_PYTHON_TAG = re.compile(
+    r"^(?P<version>3(?:\.(?P<minor>\d+))?(?:\.(?P<patch>\d+))?(?:(?:a|b|rc)\d+)?|latest|slim)?"
+    r"(?:-?(?P<rest>[a-z][\w.-]*))?$"
+)
 _PYTHONS = {"3.11": "bookworm", "3.13": "trixie"}
 _OLDEST, _NEWEST = 8, 15
 _FLAVOURS = {"", "slim"}
-_DEBIANS = {"12": "bookworm", "bookworm": "bookworm", "13": "trixie", "trixie": "trixie", "stable": "trixie", "latest": "trixie"}
+_DEBIANS = {
+    "12": "bookworm",
+    "bookworm": "bookworm",
+    "13": "trixie",
+    "trixie": "trixie",
+    "stable": "trixie",
+    "latest": "trixie",
+}
 AVAILABLE = "python (3.8 and later, Debian-based), debian (bookworm, trixie), scratch"
 
 
@@ -135,7 +148,7 @@ def _choose_python(tag: str) -> tuple[StandIn, str] | str:
     if minor is not None and not _OLDEST <= int(minor) <= _NEWEST:
         return f"there is no stand-in for Python 3.{minor}"
     wanted = f"3.{minor}" if minor else ""
-    python = wanted if wanted in _PYTHONS else "3.11" if minor and int(minor) < 12 else "3.13"  # noqa: PLR2004 - the newer one
+    python = wanted if wanted in _PYTHONS else "3.11" if minor and int(minor) < 12 else "3.13"
     differences = []
     if wanted != python:
         differences.append(f"Python {wanted or 'of that tag'} is not to be had here; it is Python {python}")

@@ -30,7 +30,12 @@ _ALTERNATIVES = {
     "usr/bin/pager": "/bin/more",
 }
 _PYTHON = "3.11"  # of Debian 12
-_PAM = {"auth": "pam_unix.so nullok", "account": "pam_unix.so", "password": "pam_unix.so", "session": "pam_unix.so"}  # noqa: S105 - names of PAM's modules
+_PAM = {
+    "auth": "pam_unix.so nullok",
+    "account": "pam_unix.so",
+    "password": "pam_unix.so",  # nosec B105
+    "session": "pam_unix.so",
+}  # nosec B105 - names of PAM's modules
 
 
 @dataclass
@@ -105,7 +110,7 @@ def _copy(writer: LayerWriter, path: Path, conffiles: set[str]) -> tuple[list[st
             elif content is not None and target.startswith("usr/lib/python3") and target.endswith(".py"):
                 _add_module(writer, kept, content.read())
             elif not (member.isdir() and target in _MERGED):
-                writer.add(kept, content)  # type: ignore[arg-type]
+                writer.add(kept, content)
     return names, hashes
 
 
@@ -135,7 +140,7 @@ def _record(package: deb.Package, names: Iterable[str], hashes: Mapping[str, str
         records.info[f"{package.info_name}.{name}"] = content
     for line in package.files.get("triggers", b"").decode("utf-8", "replace").splitlines():
         words = line.split()
-        if len(words) == 2 and words[0].startswith("interest"):  # noqa: PLR2004 - directive and trigger name
+        if len(words) == 2 and words[0].startswith("interest"):
             mark = "/noawait" if words[0].endswith("noawait") else ""
             records.triggers.setdefault(words[1], []).append(f"{package.name}{mark}")
 
@@ -143,7 +148,15 @@ def _record(package: deb.Package, names: Iterable[str], hashes: Mapping[str, str
 def _write_records(writer: LayerWriter, records: _Records) -> None:
     folder = "var/lib/dpkg"
     writer.file(f"{folder}/status", "\n".join(records.stanzas).encode())
-    for name in ("available", "diversions", "statoverride", "lock", "lock-frontend", "triggers/Lock", "triggers/Unincorp"):
+    for name in (
+        "available",
+        "diversions",
+        "statoverride",
+        "lock",
+        "lock-frontend",
+        "triggers/Lock",
+        "triggers/Unincorp",
+    ):
         writer.file(f"{folder}/{name}", b"")
     for name in ("alternatives", "parts", "updates"):
         writer.folder(f"{folder}/{name}")
@@ -193,4 +206,3 @@ def accounts(packages: Sequence[Path]) -> dict[str, bytes]:
         "etc/shadow": b"".join(user + b":*:19700:0:99999:7:::\n" for user in users),
         "etc/gshadow": b"".join(name + b":*::\n" for name in groups),
     }
-

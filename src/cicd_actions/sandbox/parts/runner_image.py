@@ -38,7 +38,7 @@ _PACKAGES = (
     "xz-utils",
 )
 _RECIPE = "3"
-_SUDOERS = b"Defaults env_keep += \"PIP_CERT SSL_CERT_FILE REQUESTS_CA_BUNDLE\"\nroot ALL=(ALL:ALL) NOPASSWD: ALL\n"
+_SUDOERS = b'Defaults env_keep += "PIP_CERT SSL_CERT_FILE REQUESTS_CA_BUNDLE"\nroot ALL=(ALL:ALL) NOPASSWD: ALL\n'
 _PULL_SECONDS = 300.0
 
 
@@ -48,9 +48,13 @@ def ensure_runner_image(shop: Workshop, engine: Engine, tools: Tools, trivy: Pat
     Raises:
         Unavailable: The packages or the engine failed.
     """
-    recipe = f"{_RECIPE} {_SUITE} {' '.join(_PACKAGES)} {shop.surroundings.fingerprint()} {shop.surroundings.environment}"
+    recipe = (
+        f"{_RECIPE} {_SUITE} {' '.join(_PACKAGES)} {shop.surroundings.fingerprint()} {shop.surroundings.environment}"
+    )
     name = f"{NAME}:{_SUITE}"
-    label = run([engine.docker, "image", "inspect", "--format", "{{index .Config.Labels \"recipe\"}}", name], env=engine.env)
+    label = run(
+        [engine.docker, "image", "inspect", "--format", '{{index .Config.Labels "recipe"}}', name], env=engine.env
+    )
     if label.ok and label.stdout.strip() == recipe:
         return name
     with locked(shop.cache / "runner.lock"):

@@ -13,7 +13,14 @@ from cicd_actions.sandbox.parts.debian import Sources, download_settings
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 _LOCAL = Path("/usr/local/share/ca-certificates")
 # Set in an image only where the machine sets them, and then to the image's own bundle.
-_BUNDLE_VARIABLES = ("CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS", "PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+_BUNDLE_VARIABLES = (
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+)
 _INDEX_VARIABLES = ("PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PIP_TRUSTED_HOST", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _APT = """Acquire::Languages "none";
 Acquire::GzipIndexes "true";
@@ -64,7 +71,9 @@ class Surroundings:
 
 def look_around(env: Mapping[str, str]) -> Surroundings:
     """Read the facts from this machine."""
-    bundle = next((path for path in (Path(env.get("SSL_CERT_FILE") or "/"), Path("/") / BUNDLE) if path.is_file()), None)
+    bundle = next(
+        (path for path in (Path(env.get("SSL_CERT_FILE") or "/"), Path("/") / BUNDLE) if path.is_file()), None
+    )
     kept = [f"{name}=/{BUNDLE}" for name in _BUNDLE_VARIABLES if env.get(name)]
     kept += [f"{name}={env[name]}" for name in _INDEX_VARIABLES if env.get(name) and "@" not in env[name]]
     settings = download_settings(env).splitlines(keepends=True)

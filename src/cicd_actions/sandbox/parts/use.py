@@ -57,7 +57,15 @@ def action_image_name(uses: str) -> str:
     return f"act-{plain}-dockeraction:latest"
 
 
-def build_action_image(parts: Parts, *, context: Path, dockerfile: Path, image: str, env: Mapping[str, str]) -> None:
+def build_action_image(
+    parts: Parts,
+    *,
+    context: Path,
+    dockerfile: Path,
+    image: str,
+    env: Mapping[str, str],
+    contexts: Mapping[str, Path] | None = None,
+) -> None:
     """Build the image of a Docker-based action under the name by which the runner looks for it.
 
     The base images in the Dockerfile are ``ARG NAME=REFERENCE`` lines; where public images cannot be reached, stand-ins
@@ -73,8 +81,18 @@ def build_action_image(parts: Parts, *, context: Path, dockerfile: Path, image: 
         images = {name: value.strip("\"'") for name, value in _ARGUMENT.findall(text)}
         given = {name: value.partition("@")[0] for name, value in images.items() if "@sha256:" in value}
         provide_base_images(parts, text, env=env, arguments=given)
-    words: list[str | Path] = [parts.docker, "buildx", "build", "--load", "--quiet", "--provenance=false", "--tag", image]
+    words: list[str | Path] = [
+        parts.docker,
+        "buildx",
+        "build",
+        "--load",
+        "--quiet",
+        "--provenance=false",
+        "--tag",
+        image,
+    ]
     words += [word for name, value in given.items() for word in ("--build-arg", f"{name}={value}")]
+    words += [word for name, path in (contexts or {}).items() for word in ("--build-context", f"{name}={path}")]
     done = run([*words, "--file", dockerfile, context], env=parts.env, timeout=_BUILD_SECONDS, merge_stderr=True)
     if not done.ok:
         raise ActionError(

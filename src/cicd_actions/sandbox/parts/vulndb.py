@@ -1,9 +1,9 @@
 """A small real vulnerability database for Trivy, for trial use where the public one cannot be fetched.
 
-``advisories.json`` beside this module holds published CVEs; an entry of "affects" is ``"in": "pip"`` (or npm) with lists
-"vulnerable" and "fixed", or ``"in": "debian 12"`` (or "alpine 3.20") with the *source* package and one "fixed" version
-or a "status". CVE-2023-45853 is left out on purpose: it is in a part of zlib that Debian does not ship, yet scanners
-report it for every image. What Trivy reads is a bbolt file of schema 2 with JSON values:
+``advisories.json`` beside this module holds published CVEs. An entry of "affects" is ``"in": "pip"`` (or npm) with the
+lists "vulnerable" and "fixed", or ``"in": "debian 12"`` (or "alpine 3.20") with the *source* package and one "fixed"
+version or a "status". CVE-2023-45853 is left out on purpose: it is in a part of zlib that Debian does not ship, yet
+scanners report it for every image. What Trivy reads is a bbolt file of schema 2 with JSON values:
 
     data-source    / BUCKET            who published BUCKET
     vulnerability  / CVE               title, description, severities, CVSS, references
