@@ -163,3 +163,40 @@ def test_settings_of_the_caller_do_not_interfere(origin: Path, run: Run, tmp_pat
     assert code == 0, err
     assert not marker.exists()
     assert '"1.1.0"' in show(origin)
+
+
+SSH = """#!/bin/sh
+# Stands in for ssh: notes how it was called, then runs the command on this machine.
+key=$2
+{ echo "$*"; stat -c %a "$key"; cat "$key"; } >> "$HOME/ssh.log"
+for last; do :; done
+exec sh -c "$last"
+"""
+
+
+def test_ssh_key(origin: Path, run: Run, tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "ssh").write_text(SSH)
+    (tools / "ssh").chmod(0o755)
+    address = f"ssh://git@git.example{origin}"
+    env = {"PATH": f"{tools}:/usr/bin:/bin", "INPUT_SSH-KEY": "-----BEGIN KEY-----\r\nsecret\r\n-----END KEY-----"}
+    code, _, err = run("--repository", address, **env)
+    assert code == 0, err
+    assert '"1.1.0"' in show(origin)
+    words, mode, *key = (tmp_path / "ssh.log").read_text().splitlines()[:5]
+    assert "IdentitiesOnly=yes" in words
+    assert "secret" not in words
+    assert mode == "600"
+    assert key == ["-----BEGIN KEY-----", "secret", "-----END KEY-----"]
+    assert not any((tmp_path / "temp").iterdir())
+
+
+def test_ssh_refused(run: Run, tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "ssh").write_text("#!/bin/sh\necho 'git@h: Permission denied (publickey).' >&2\nexit 255\n")
+    (tools / "ssh").chmod(0o755)
+    code, _, err = run("--repository", "git@git.example:acme/x.git", PATH=f"{tools}:/usr/bin:/bin")
+    assert code == 2
+    assert "ssh-key" in err

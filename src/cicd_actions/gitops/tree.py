@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from cicd_actions.errors import ConfigError
@@ -35,7 +35,7 @@ class Node:
     anchor: str = ""
     style: str = ""
     flow: bool = False
-    children: list[Node] = field(default_factory=list)
+    children: Sequence[Node] = ()
 
     def pairs(self) -> Iterator[tuple[Node, Node]]:
         """The keys and values of a mapping."""
@@ -115,28 +115,35 @@ def _ruamel_events(text: str) -> Iterator[Any]:
 def _build(events: Iterator[Any]) -> Tree:
     documents: list[Node] = []
     nodes: list[Node] = []
-    stack: list[Node] = []
+    open_ones: list[Node] = []
+    inside = [documents]  # the list that the next node goes into is the last one
     for event in events:
         name = type(event).__name__
-        if name in ("SequenceEndEvent", "MappingEndEvent"):
-            stack.pop().end = event.end_mark.index
-            continue
         if name == "ScalarEvent":
             node = _scalar(event, len(nodes))
-        elif name == "AliasEvent":
-            node = Node("alias", event.start_mark.index, event.end_mark.index, len(nodes))
-            node.anchor = event.anchor
         elif name in _KINDS:
-            node = Node(_KINDS[name], event.start_mark.index, event.end_mark.index, len(nodes))
-            node.anchor, node.tag = event.anchor or "", str(event.tag or "")
-            node.flow = bool(event.flow_style)
+            node = _collection(event, _KINDS[name], len(nodes))
+        elif name == "AliasEvent":
+            node = Node("alias", event.start_mark.index, event.end_mark.index, len(nodes), anchor=event.anchor)
         else:
+            if name in ("SequenceEndEvent", "MappingEndEvent"):
+                inside.pop()
+                open_ones.pop().end = event.end_mark.index
             continue
         nodes.append(node)
-        (stack[-1].children if stack else documents).append(node)
-        if node.kind in ("mapping", "sequence"):
-            stack.append(node)
+        inside[-1].append(node)
+        if name in _KINDS:
+            children: list[Node] = []
+            node.children = children
+            inside.append(children)
+            open_ones.append(node)
     return Tree(tuple(documents), tuple(nodes))
+
+
+def _collection(event: Any, kind: Kind, number: int) -> Node:
+    node = Node(kind, event.start_mark.index, event.end_mark.index, number)
+    node.anchor, node.tag, node.flow = event.anchor or "", str(event.tag or ""), bool(event.flow_style)
+    return node
 
 
 def _scalar(event: Any, number: int) -> Node:
