@@ -108,13 +108,15 @@ def scan(
     output = work / "report.json"
     empty = work / "empty"
     empty.touch()
+    secret_rules = work / "secret.yaml"
+    secret_rules.write_text("{}\n", encoding="utf-8")  # Trivy takes an empty file for a broken one here
     home = work / "home"
     home.mkdir()
     done = process.run(
         [
             trivy.path, command, *arguments,
             "--format", "json", "--output", output, "--exit-code", "0", "--list-all-pkgs",
-            "--scanners", ",".join(scanners), "--config", empty, "--ignorefile", empty, "--secret-config", empty,
+            "--scanners", ",".join(scanners), "--config", empty, "--ignorefile", empty, "--secret-config", secret_rules,
             "--cache-dir", cache, "--cache-backend", "memory", "--skip-db-update", "--skip-java-db-update",
             "--offline-scan", "--quiet", "--timeout", f"{_TIMEOUT}s", *_newer_flags(trivy.version),
         ],

@@ -110,8 +110,8 @@ def test_the_scanner_gets_nothing_of_the_job(machine: Machine) -> None:
         assert not [name for name in call["env"] if name.startswith(("TRIVY", "GITHUB", "INPUT"))]
         assert call["cwd"] == []
         words = call["argv"]
-        for flag in ("--config", "--ignorefile", "--secret-config"):
-            assert Path(words[words.index(flag) + 1]).name == "empty"
+        for flag, name in (("--config", "empty"), ("--ignorefile", "empty"), ("--secret-config", "secret.yaml")):
+            assert Path(words[words.index(flag) + 1]).name == name
         for flag in ("--skip-db-update", "--offline-scan", "--skip-version-check", "--disable-telemetry"):
             assert flag in words
     caches = {call["argv"][call["argv"].index("--cache-dir") + 1] for call in seen[1:]}
