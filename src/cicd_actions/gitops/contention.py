@@ -80,12 +80,10 @@ def land(
     backoff: Backoff,
     dry_run: bool,
 ) -> Landing:
-    """Apply an edit to a branch as one commit; a lost race starts again from the new head.
+    """Apply an edit to files (``paths``) of a branch as one commit; a lost race starts again from the new head.
 
     Args:
-        remote: The branch.
-        paths: The files that the edit needs.
-        plan: Makes the plan from path -> content and the head's SHA; its errors end the attempt, nothing is written.
+        plan: Makes the plan from path -> content and the head's SHA; its errors end it, nothing is written.
         message: Makes the commit's message.
         backoff: How long to keep trying.
         dry_run: Stop before the commit.
@@ -107,8 +105,9 @@ def land(
             break
         log.info("The branch moved while the edit was made; trying again on the new head in %.1f s.", wait)
         backoff.sleep(wait)
+    spent = f"{attempt} attempts in {backoff.now() - started:.0f} s"
     raise UpstreamError(
-        f"The branch kept moving: {attempt} attempts in {backoff.now() - started:.0f} s were all overtaken by others.",
+        f"The branch kept moving: {spent} were all overtaken by others.",
         hint="Run again; if this happens often, fewer writers should write to one branch.",
         title="Too many writers",
     )
