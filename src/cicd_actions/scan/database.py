@@ -77,20 +77,31 @@ def fetch_database(
     kept = read_database(home)
     if kept is not None and now() < _next_update(home):
         return _check_age(kept, max_age, now())
+    try:
+        fresh, source = _fetch(trivy, repositories, work, env, sleep)
+    except UpstreamError:
+        if kept is None or kept.age(now()) > max_age:
+            raise
+        _log.warning("No source of the database answers; the kept one of %s is used.", kept.updated_at)
+        return kept
+    return _check_age(_keep(fresh, home, source), max_age, now())
+
+
+def _fetch(
+    trivy: Trivy, repositories: Sequence[str], work: Path, env: Mapping[str, str], sleep: Callable[[float], None]
+) -> tuple[Path, str]:
+    """Return the folder of a fresh download and its source: the first that answers, each tried a few times."""
     said = ""
-    for repository in repositories:
+    for number, repository in enumerate(repositories):
         for attempt in range(1, _TRIES + 1):
-            fresh = work / f"{len(list(work.iterdir()))}"
+            fresh = work / f"{number}-{attempt}"
             done = _download(trivy, repository, fresh, env)
             if done.ok and read_database(fresh) is not None:
-                return _check_age(_keep(fresh, home, repository), max_age, now())
+                return fresh, repository
             said = (done.stderr.strip().splitlines() or ["no message"])[-1]
             _log.info("Database from %s, attempt %d of %d: %s", repository, attempt, _TRIES, said)
             if attempt < _TRIES:
                 sleep(2.0**attempt)
-    if kept is not None and kept.age(now()) <= max_age:
-        _log.warning("No source of the database answers; the kept one of %s is used.", kept.updated_at)
-        return kept
     raise UpstreamError(
         f"The vulnerability database could not be fetched from {', '.join(repositories)}: {said}",
         hint="Run it again later, or name a mirror in `db-repository`.",
@@ -114,7 +125,7 @@ def open_database(folder: Path, *, max_age: float, now: datetime) -> Database:
     return _check_age(database, max_age, now)
 
 
-def read_database(cache: Path, source: str = "") -> Database | None:
+def read_database(cache: Path) -> Database | None:
     """Return what is in a cache folder, or None when a file is missing, empty or garbled."""
     try:
         if (cache / "db" / "trivy.db").stat().st_size == 0:
@@ -122,7 +133,7 @@ def read_database(cache: Path, source: str = "") -> Database | None:
         updated = _time(_metadata(cache)["UpdatedAt"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Database(cache=cache, updated_at=updated, source=source or str(cache))
+    return Database(cache=cache, updated_at=updated, source=_source(cache))
 
 
 def check_canary(trivy: Trivy, database: Database, *, work: Path, env: Mapping[str, str]) -> None:
@@ -185,20 +196,29 @@ def _download(trivy: Trivy, repository: str, cache: Path, env: Mapping[str, str]
 
 def _keep(fresh: Path, home: Path, source: str) -> Database:
     """Put a fresh database in the place of the kept one; another job may do the same at the same time."""
-    home.mkdir(parents=True, exist_ok=True)
     old = fresh / "old"
     try:
+        home.mkdir(parents=True, exist_ok=True)
         if (home / "db").exists():
             (home / "db").rename(old)
         (fresh / "db").rename(home / "db")
-    except OSError:  # another file system, or another job was faster: this run uses its own copy
+    except OSError:  # not writable, another file system, or another job was faster
         place = fresh if (fresh / "db").exists() else home
     else:
         place = home
-    database = read_database(place, source)
+    (place / "source").write_text(source, encoding="utf-8")
+    database = read_database(place)
     if database is None:
         raise UpstreamError(f"The database in {place} vanished while it was read.", title=_TITLE)
     return database
+
+
+def _source(cache: Path) -> str:
+    """Return where a database came from: kept beside it by us, else only its folder is known."""
+    try:
+        return (cache / "source").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return str(cache)
 
 
 def _check_age(database: Database, max_age: float, now: datetime) -> Database:

@@ -70,7 +70,8 @@ def headline(judgement: Judgement, policy: Policy) -> str:
     """Return the verdict in a line."""
     least = policy.severities[-1]
     if judgement.blocking:
-        return f"blocked, {len(judgement.blocking)} findings of {least} or worse"
+        number = len(judgement.blocking)
+        return f"blocked, {number} finding{'' if number == 1 else 's'} of {least} or worse"
     return f"passed, nothing of {least} or worse"
 
 

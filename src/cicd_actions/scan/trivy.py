@@ -105,31 +105,35 @@ def scan(
     Raises:
         UpstreamError: Trivy failed, crashed or took too long.
     """
-    output = work / "report.json"
-    empty = work / "empty"
-    empty.touch()
-    secret_rules = work / "secret.yaml"
-    secret_rules.write_text("{}\n", encoding="utf-8")  # Trivy takes an empty file for a broken one here
-    home = work / "home"
+    output, home = work / "report.json", work / "home"
     home.mkdir()
+    words = _scan_words(trivy, cache=cache, work=work, output=output, scanners=scanners)
     done = process.run(
-        [
-            trivy.path, command, *arguments,
-            "--format", "json", "--output", output, "--exit-code", "0", "--list-all-pkgs",
-            "--scanners", ",".join(scanners), "--config", empty, "--ignorefile", empty, "--secret-config", secret_rules,
-            "--cache-dir", cache, "--cache-backend", "memory", "--skip-db-update", "--skip-java-db-update",
-            "--offline-scan", "--quiet", "--timeout", f"{_TIMEOUT}s", *_newer_flags(trivy.version),
-        ],
+        [trivy.path, command, *arguments, *words],
         cwd=home,
         env=clean_environment(env, home),
         timeout=_TIMEOUT + 30,
-    )  # fmt: skip
+    )
     if not done.ok:
         raise trouble(done, "the scan")
     try:
         return output.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def _scan_words(trivy: Trivy, *, cache: Path, work: Path, output: Path, scanners: tuple[str, ...]) -> list[str | Path]:
+    """Return the options: everything is reported, nothing is filtered, and no file or variable of others counts."""
+    empty = work / "empty"
+    empty.touch()
+    secret_rules = work / "secret.yaml"
+    secret_rules.write_text("{}\n", encoding="utf-8")  # Trivy takes an empty file for a broken one here
+    return [
+        "--format", "json", "--output", output, "--exit-code", "0", "--list-all-pkgs",
+        "--scanners", ",".join(scanners), "--config", empty, "--ignorefile", empty, "--secret-config", secret_rules,
+        "--cache-dir", cache, "--cache-backend", "memory", "--skip-db-update", "--skip-java-db-update",
+        "--offline-scan", "--quiet", "--timeout", f"{_TIMEOUT}s", *_newer_flags(trivy.version),
+    ]  # fmt: skip
 
 
 def trouble(done: process.Completed, what: str) -> UpstreamError:

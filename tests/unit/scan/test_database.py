@@ -82,8 +82,8 @@ def test_the_next_source_is_asked_when_one_is_down(sources: Sources) -> None:
 
 def test_a_kept_database_is_used_until_the_next_is_due(sources: Sources) -> None:
     sources.fetch("up.example/db")
-    sources.fetch("up.example/db", now=NOW + timedelta(hours=11))
-    assert len(sources.asked) == 1
+    again = sources.fetch("up.example/db", now=NOW + timedelta(hours=11))
+    assert (len(sources.asked), again.source) == (1, "up.example/db")
     sources.fetch("up.example/db", updated=NOW + timedelta(hours=12), now=NOW + timedelta(hours=13))
     assert len(sources.asked) == 2
 
