@@ -140,8 +140,7 @@ def _end_leftovers(cache: Path, runtime: Path) -> None:
         if found is not None:
             found.stop()
         (runtime / name).unlink(missing_ok=True)
-    for mount in _mounts_below(runtime / "exec"):
-        run(["umount", "-l", mount])
+    release_mounts(cache, runtime)
     (runtime / "docker.sock").unlink(missing_ok=True)
 
 
@@ -150,6 +149,13 @@ def _remove_containers(engine: Engine) -> None:
     left = run([engine.docker, "ps", "--all", "--quiet"], env=engine.env).stdout.split()
     if left:
         run([engine.docker, "rm", "--force", *left], env=engine.env)
+
+
+def release_mounts(*folders: Path) -> None:
+    """Undo what a stopped engine leaves mounted below the folders: it would keep them from being removed."""
+    for folder in folders:
+        for point in _mounts_below(folder):
+            run(["umount", "-l", point])
 
 
 def _mounts_below(folder: Path, mounts: Path = Path("/proc/mounts")) -> list[Path]:

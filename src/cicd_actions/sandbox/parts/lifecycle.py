@@ -36,6 +36,7 @@ from cicd_actions.sandbox.parts.engine import (
     machine_engine,
     private_engine,
     reaches_public_images,
+    release_mounts,
     start_private,
 )
 from cicd_actions.sandbox.parts.images import Workshop, ensure_base_images
@@ -80,7 +81,7 @@ def running(cache: Path | None = None, *, env: Mapping[str, str]) -> Iterator[Pa
     with ExitStack() as stack:
         stack.enter_context(_termination_raises())
         users = stack.enter_context(locked(runtime / "users.lock", shared=True))
-        stack.callback(_leave, runtime, users)
+        stack.callback(_leave, home, runtime, users)
         with locked(runtime / "start.lock"):
             parts = _start(home, runtime, dict(env))
         yield parts
@@ -225,7 +226,7 @@ class _State:
         self._file.unlink(missing_ok=True)
 
 
-def _leave(runtime: Path, users: int) -> None:
+def _leave(cache: Path, runtime: Path, users: int) -> None:
     """Stop the parts if nobody else uses them."""
     with locked(runtime / "start.lock"):
         try:
@@ -233,6 +234,7 @@ def _leave(runtime: Path, users: int) -> None:
         except BlockingIOError:
             return
         _State(runtime).stop()
+        release_mounts(cache, runtime)
 
 
 @contextmanager

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import http.client
 import io
 import json
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import urlsplit
 
 from cicd_actions.errors import UpstreamError
 
 if TYPE_CHECKING:
-    import httpx
     from _typeshed import ReadableBuffer as Buffer
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -137,18 +139,24 @@ class LayerWriter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Answer:
+    content: bytes
+    location: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Registry:
     """A registry on the loopback address that wants no sign-in."""
 
     address: str
-    _client: list[httpx.Client] = field(default_factory=list, repr=False, compare=False)
 
     def push_blob(self, repository: str, digest: str, content: bytes | Path) -> None:
         """Upload a blob unless the repository has it."""
         if self._send("HEAD", f"/v2/{repository}/blobs/{digest}", missing=True) is not None:
             return
         begun = self._send("POST", f"/v2/{repository}/blobs/uploads/")
-        location = begun.headers["Location"] if begun else ""
+        parts = urlsplit(begun.location if begun else "")
+        location = f"{parts.path}?{parts.query}" if parts.query else parts.path
         joint = "&" if "?" in location else "?"
         data = content.read_bytes() if isinstance(content, Path) else content
         self._send("PUT", f"{location}{joint}digest={digest}", content=data, kind="application/octet-stream")
@@ -164,7 +172,7 @@ class Registry:
     def manifest(self, repository: str, reference: str) -> dict[str, Any] | None:
         """The manifest or index, None when it is not there."""
         response = self._send("GET", f"/v2/{repository}/manifests/{reference}", missing=True)
-        return None if response is None else dict(response.json())
+        return None if response is None else dict(json.loads(response.content))
 
     def has_image(self, repository: str, tag: str, recipe: str) -> bool:
         """True when the image is there, made by that recipe, with all that belongs to it."""
@@ -211,7 +219,7 @@ class Registry:
     def blob(self, repository: str, digest: str) -> dict[str, Any]:
         """A blob that is a JSON document."""
         response = self._send("GET", f"/v2/{repository}/blobs/{digest}")
-        return dict(response.json()) if response is not None else {}
+        return dict(json.loads(response.content)) if response is not None else {}
 
     def _push_image(self, repository: str, image: Image) -> dict[str, Any]:
         config = {
@@ -242,20 +250,22 @@ class Registry:
         return {"mediaType": kind, "digest": digest, "size": len(data)}
 
     def _send(
-        self, method: str, path: str, *, content: bytes | None = None, kind: str = "", missing: bool = False
-    ) -> httpx.Response | None:
-        import httpx
-
-        if not self._client:
-            self._client.append(httpx.Client(timeout=_SECONDS, trust_env=False))
-        url = path if path.startswith("http") else f"http://{self.address}{path}"
+        self, method: str, path: str, *, content: bytes = b"", kind: str = "", missing: bool = False
+    ) -> _Answer | None:
+        host, _, port = self.address.rpartition(":")
         headers = {"Accept": f"{INDEX}, {MANIFEST}", **({"Content-Type": kind} if kind else {})}
+        connection = http.client.HTTPConnection(host, int(port), timeout=_SECONDS)
         try:
-            response = self._client[0].request(method, url, content=content, headers=headers)
-        except httpx.HTTPError as error:
+            connection.request(method, path, body=content, headers=headers)
+            response = connection.getresponse()
+            answer = _Answer(content=response.read(), location=response.getheader("Location", ""))
+        except (OSError, http.client.HTTPException) as error:
             raise UpstreamError(f"The base registry {self.address} does not answer: {error}") from error
-        if response.status_code == httpx.codes.NOT_FOUND and missing:
+        finally:
+            connection.close()
+        if response.status == HTTPStatus.NOT_FOUND and missing:
             return None
-        if response.is_error:
-            raise UpstreamError(f"The base registry refused {method} {path}: {response.status_code} {response.text}")
-        return response
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            said = answer.content.decode("utf-8", "replace")[:300]
+            raise UpstreamError(f"The base registry refused {method} {path}: {response.status} {said}")
+        return answer
