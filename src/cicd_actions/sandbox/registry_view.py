@@ -18,7 +18,9 @@ _KINDS = (
 
 
 def look(address: str, repository: str, user: str, password: Secret) -> Published | None:
-    """Return the image of ``repository`` whose platforms all resolve, or None when there is none.
+    """Return the image of ``repository`` whose platforms all resolve, or None when the registry knows no such name.
+
+    Something that was pushed without a tag comes back too, without digest: it is there, and nobody is told where.
 
     Raises:
         httpx.HTTPError: The registry does not answer, or a manifest that it lists is not there.
@@ -29,7 +31,7 @@ def look(address: str, repository: str, user: str, password: Secret) -> Publishe
         answer = client.get(f"{repository}/tags/list")
         tags = sorted(answer.json().get("tags") or []) if answer.status_code == httpx.codes.OK else []
         if not tags:
-            return None
+            return Published(reference=f"{address}/{repository}", digest="", platforms={}, tags=())
         index = _manifest(client, repository, tags[0])
         platforms = {}
         for child in index.json().get("manifests", []):
