@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
-from cicd_actions.errors import ConfigError
+from cicd_actions.errors import ConfigError, Problem
 from cicd_actions.merge import settings as merge
 from cicd_actions.notify import settings as notify
 from cicd_actions.quality import settings as quality
@@ -57,22 +57,18 @@ def load(inputs: Inputs, context: RunContext) -> Settings:
     Raises:
         ConfigError: With every wrong input of all of them.
     """
-    problems: list[object] = []
+    problems: list[Problem | str] = []
     own = {name: inputs.text(name) for name in _OWN}
     announced = {"event": own["event"] or "failure", "title": own["title"] or "composed"}
-    stages = (
-        _collect(problems, lambda: quality.load(inputs.narrow(quality.INPUTS), context)),
-        _collect(problems, lambda: merge.load(inputs.narrow(merge.INPUTS), context)),
-        _collect(problems, lambda: notify.load(inputs.narrow(notify.INPUTS, announced), context)),
-    )
-    if problems:
-        raise ConfigError(*dict.fromkeys(problems))  # type: ignore[arg-type]
-    gate, landing, notice = stages
-    assert gate is not None and landing is not None and notice is not None  # noqa: S101, PT018 - else: problems
-    return Settings(quality=gate, merge=landing, notify=replace(notice), **own)
+    gate = _collect(problems, lambda: quality.load(inputs.narrow(quality.INPUTS), context))
+    landing = _collect(problems, lambda: merge.load(inputs.narrow(merge.INPUTS), context))
+    notice = _collect(problems, lambda: notify.load(inputs.narrow(notify.INPUTS, announced), context))
+    if gate is None or landing is None or notice is None:
+        raise ConfigError(*dict.fromkeys(problems))
+    return Settings(quality=gate, merge=landing, notify=notice, **own)
 
 
-def _collect(problems: list[object], load_stage: Callable[[], T]) -> T | None:
+def _collect(problems: list[Problem | str], load_stage: Callable[[], T]) -> T | None:
     try:
         return load_stage()
     except ConfigError as error:

@@ -40,16 +40,16 @@ BUILT = {
     "digest": DIGEST, "verdict": "passed", "scan-report": "r", "timings": '{"build": 3, "scan": 2, "publish": 1}',
     "changed": "true", "commit-sha": SHA,
 }  # fmt: skip
-NOTHING = {"published": None, "gitops_commits": []}
+NOTHING: dict[str, Any] = {"published": None, "gitops_commits": []}
 PUBLISHED = Published(reference="r/acme/app", digest=DIGEST, platforms={"linux/amd64": "d"}, tags=["sha-1"])
 
 
 def facts(**changes: Any) -> Facts:
-    state = {
+    state: dict[str, Any] = {
         "main_before": "0", "main_after": SHA, "tested_in_main": True, "published": PUBLISHED,
         "gitops_commits": ["c"], "gitops_files": ["helm-chart/values.yaml"], "gitops_diff": "+x",
     } | changes.pop("state", {})  # fmt: skip
-    given = {
+    given: dict[str, Any] = {
         "pushed": 90.0, "test": played("test-and-merge.yml", TESTED), "build": played("build-and-deploy.yml", BUILT),
         "next_started": changes.get("build", True) is not None, "state": State(**state),
     } | changes  # fmt: skip
