@@ -75,12 +75,8 @@ def build_action_image(
         ActionError: The build failed; the end of its log is in the message.
         UpstreamError: A base image has no stand-in.
     """
-    text = dockerfile.read_text(encoding="utf-8")
-    given = {}
-    if parts.stand_ins:
-        images = {name: value.strip("\"'") for name, value in _ARGUMENT.findall(text)}
-        given = {name: value.partition("@")[0] for name, value in images.items() if "@sha256:" in value}
-        provide_base_images(parts, text, env=env, arguments=given)
+    given = _unpinned(dockerfile.read_text(encoding="utf-8")) if parts.stand_ins else {}
+    provide_base_images(parts, dockerfile.read_text(encoding="utf-8"), env=env, arguments=given)
     words: list[str | Path] = [
         parts.docker,
         "buildx",
@@ -99,3 +95,9 @@ def build_action_image(
             f"The image {image} cannot be built from {dockerfile.name}: {done.stdout.strip()[-800:]}",
             hint=f"Try it by hand: docker build --file {dockerfile} {context}",
         )
+
+
+def _unpinned(dockerfile: str) -> dict[str, str]:
+    """Build arguments that name the pinned images of the Dockerfile without their digests."""
+    images = {name: value.strip("\"'") for name, value in _ARGUMENT.findall(dockerfile)}
+    return {name: value.partition("@")[0] for name, value in images.items() if "@sha256:" in value}
