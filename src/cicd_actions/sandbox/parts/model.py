@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from cicd_actions.errors import UpstreamError
@@ -50,7 +50,6 @@ class Parts:
         trivy_db: Reference of the vulnerability database, for ``--db-repository``.
         runner_image: Name, in the engine's own store, of the image that jobs run in.
         stand_ins: True when base images come from ``base_registry`` because no public registry can be reached.
-        substitutions: Base images stood in for by something that is not quite the same.
         private_engine: True when the engine is one that the sandbox started.
     """
 
@@ -67,7 +66,6 @@ class Parts:
     runner_image: str
     stand_ins: bool
     private_engine: bool
-    substitutions: tuple[Substitution, ...] = field(default=())
 
     @property
     def socket(self) -> Path:
