@@ -17,7 +17,7 @@ from cicd_actions.image import render
 from cicd_actions.image.build import Built, build, build_environment
 from cicd_actions.image.builder import open_builder
 from cicd_actions.image.commit import commit_date, head_commit, make_labels
-from cicd_actions.image.publish import Published, publish
+from cicd_actions.image.publish import Copier, Published, find_copier, publish
 from cicd_actions.image.settings import Settings
 from cicd_actions.image.tags import Tag, find_facts, make_tags
 from cicd_actions.oci.credentials import Credentials, choose_credentials
@@ -38,6 +38,14 @@ class Plan:
     tags: tuple[Tag, ...]
     labels: Mapping[str, str]
     committed: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """How to publish: the login for the registry and the program that copies."""
+
+    credentials: Credentials
+    copier: Copier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,24 +77,15 @@ def run(settings: Settings, context: RunContext, *, now: Clock = lambda: datetim
     plan = make_plan(settings, context)
     if settings.dry_run:
         return Result(settings=settings, plan=plan)
-    credentials = choose_credentials(
-        settings.image.registry,
-        username=settings.username,
-        token=settings.token,
-        server_url=context.server_url,
-        env=context.env,
-    )
-    if settings.push:
-        # a registry that is down or refuses us is better known before a long build than after it
-        with Registry(settings.image, credentials, actions="pull,push") as registry:
-            registry.check_access()
+    # what cannot be published is better known before a long build than after it
+    target = _open_target(settings, context) if settings.push else None
     folder = Path(mkdtemp(prefix="cicd-actions-build-", dir=context.temp))
     try:
         result = _build_and_scan(settings, plan, context, folder, now)
-        if not settings.push:
+        if target is None:
             return replace(result, kept=True)
         if result.verdict != "findings":
-            result = _publish(result, credentials, context)
+            result = _publish(result, target, context)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -167,17 +166,33 @@ def _build_and_scan(settings: Settings, plan: Plan, context: RunContext, folder:
     return Result(settings=settings, plan=plan, built=built, scan=scan, scan_seconds=seconds)
 
 
-def _publish(result: Result, credentials: Credentials, context: RunContext) -> Result:
+def _open_target(settings: Settings, context: RunContext) -> Target:
+    """Choose the login and the copier, and ask the registry whether it answers and accepts us."""
+    credentials = choose_credentials(
+        settings.image.registry,
+        username=settings.username,
+        token=settings.token,
+        server_url=context.server_url,
+        env=context.env,
+    )
+    copier = find_copier(context.env)
+    with Registry(settings.image, credentials, actions="pull,push") as registry:
+        registry.check_access()
+    return Target(credentials=credentials, copier=copier)
+
+
+def _publish(result: Result, target: Target, context: RunContext) -> Result:
     if result.built is None:
         return result
     image = result.settings.image
-    with Registry(image, credentials, actions="pull,push") as registry:
+    with Registry(image, target.credentials, actions="pull,push") as registry:
         published = publish(
             result.built.layout,
             image,
             result.plan.tags,
+            copier=target.copier,
             registry=registry,
-            credentials=credentials,
+            credentials=target.credentials,
             temp=context.temp,
             env=context.env,
         )

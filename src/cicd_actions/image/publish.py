@@ -44,6 +44,34 @@ class Published:
     seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Copier:
+    """The program that copies a layout to a registry: ``skopeo``, or ``docker`` with a buildx that can."""
+
+    name: str
+    path: str
+
+
+def find_copier(env: Mapping[str, str]) -> Copier:
+    """Return the copier; skopeo first, because it refuses to send other digests than the layout's.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    skopeo = shutil.which("skopeo", path=env.get("PATH", ""))
+    if skopeo:
+        return Copier(name="skopeo", path=skopeo)
+    docker = shutil.which("docker", path=env.get("PATH", ""))
+    if docker:
+        version = process.run([docker, "buildx", "version"], env=env, timeout=60)
+        if version.ok and supports_layouts(version.stdout):
+            return Copier(name="docker", path=docker)
+    raise ConfigError(
+        "Neither skopeo nor a buildx of 0.33 or later is here, and one of them must copy the image.",
+        hint="Install skopeo (it is on GitHub's own runners) or a newer buildx.",
+    )
+
+
 def check_tags(tags: Sequence[Tag], registry: Registry, digest: str) -> dict[str, str]:
     """Return what the tags have now (tag -> digest, absent ones left out).
 
@@ -67,6 +95,7 @@ def publish(
     reference: Reference,
     tags: Sequence[Tag],
     *,
+    copier: Copier,
     registry: Registry,
     credentials: Credentials,
     temp: Path,
@@ -85,7 +114,7 @@ def publish(
     first = tags[0].name
     if present.get(first) != layout.digest:
         with docker_config(reference.registry, credentials, temp) as login:
-            command, environment = _copy_command(layout, reference, first, login, env)
+            command, environment = _copy_command(copier, layout, reference, first, login, env)
             _copy(command, environment, reference, sleep)
     _check_content(layout, registry)
     index = layout.document(layout.digest)
@@ -112,30 +141,23 @@ def supports_layouts(version: str) -> bool:
 
 
 def _copy_command(
-    layout: Layout, reference: Reference, tag: str, login: Path, env: Mapping[str, str]
+    copier: Copier, layout: Layout, reference: Reference, tag: str, login: Path, env: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Return the copier's command line and environment: skopeo where it is, else a buildx that can."""
-    skopeo = shutil.which("skopeo", path=env.get("PATH", ""))
-    if skopeo:
+    """Return the copier's command line and environment."""
+    environment = _network_environment(env, login)
+    if copier.name == "skopeo":
         # we know what we send by its digest, so no signature policy of the machine is asked
-        words = [skopeo, "--insecure-policy", "copy", "--all", "--preserve-digests", "--quiet"]
+        words = [copier.path, "--insecure-policy", "copy", "--all", "--preserve-digests", "--quiet"]
         words += ["--dest-authfile", str(login / "config.json")]
         if reference.is_loopback:
             words.append("--dest-tls-verify=false")
-        words += [f"oci:{layout.path}", f"docker://{reference.name}:{tag}"]
-        return words, _network_environment(env, login)
-    version = process.run(["docker", "buildx", "version"], env=env, timeout=60)
-    if not version.ok or not supports_layouts(version.stdout):
-        raise ConfigError(
-            "Neither skopeo nor a buildx of 0.33 or later is here, and one of them must copy the image.",
-            hint="Install skopeo (it is on GitHub's own runners) or a newer buildx.",
-        )
-    environment = {**_network_environment(env, login), "BUILDX_CONFIG": str(login / "buildx")}
+        return [*words, f"oci:{layout.path}", f"docker://{reference.name}:{tag}"], environment
+    environment["BUILDX_CONFIG"] = str(login / "buildx")
     config = docker_config_folder(env)
     if config and (config / "cli-plugins").is_dir():
         (login / "cli-plugins").symlink_to(config / "cli-plugins")
-    source = f"oci-layout://{layout.path}@{layout.digest}"
-    return ["docker", "buildx", "imagetools", "create", "--tag", f"{reference.name}:{tag}", source], environment
+    words = [copier.path, "buildx", "imagetools", "create", "--tag", f"{reference.name}:{tag}"]
+    return [*words, f"oci-layout://{layout.path}@{layout.digest}"], environment
 
 
 def _network_environment(env: Mapping[str, str], login: Path) -> dict[str, str]:
