@@ -18,7 +18,7 @@ from cicd_actions.oci.layout import normalise_platform
 
 _log = logging.getLogger("cicd_actions.image")
 
-# Registers QEMU in the kernel; privileged, hence pinned (an index; release qemu-v10.0.4).
+# Registers QEMU in the kernel; privileged, hence pinned by digest (an index).
 _BINFMT = "tonistiigi/binfmt@sha256:400a4873b838d1b89194d982c45e5fb3cda4593fbfd7e08a02e76b03b21166f0"
 _TIMEOUT = 300
 _TAIL = 8

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cicd_actions.errors import UpstreamError
 from cicd_actions.runner.secrets import Secret
 from cicd_actions.sandbox import parts
 from cicd_actions.sandbox.act import REFERENCE
@@ -102,30 +99,15 @@ def without_engine(cache: Path, env: Mapping[str, str], reason: str) -> Machine:
     """Return what a machine without an engine lends: act runs the jobs on the machine itself.
 
     Raises:
-        UpstreamError: act is not there either.
+        Unavailable: act is not there either.
     """
     home = cache / "runner-home"
     home.mkdir(parents=True, exist_ok=True)
     environment = {name: env[name] for name in _PASSED_ON if env.get(name)} | {"HOME": str(home)}
     return Machine(
-        act=find_act(env),
+        act=parts.find_act(env),
         runner_image="-self-hosted",
         environment=environment,
         no_engine=reason,
         notes=(f"Image stages are skipped: {reason}",),
     )
-
-
-def find_act(env: Mapping[str, str]) -> Path:
-    """Return the program act: the one beside our interpreter, else the one on PATH.
-
-    Raises:
-        UpstreamError: There is none.
-    """
-    own = Path(sysconfig.get_path("scripts")) / "act"
-    found = str(own) if own.is_file() else shutil.which("act", path=env.get("PATH"))
-    if not found:
-        raise UpstreamError(
-            "The runner act was not found.", hint="Install cicd-actions with the extra `sandbox`, or put act on PATH."
-        )
-    return Path(found)

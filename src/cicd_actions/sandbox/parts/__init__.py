@@ -7,6 +7,7 @@ cannot be had. Everything is kept in one cache folder, nothing is installed on t
 from cicd_actions.sandbox.parts.cache import default_cache
 from cicd_actions.sandbox.parts.lifecycle import prepare, running
 from cicd_actions.sandbox.parts.model import Parts, Substitution, Unavailable
+from cicd_actions.sandbox.parts.programs import find_act
 from cicd_actions.sandbox.parts.references import bases, frontend, rewrite
 from cicd_actions.sandbox.parts.registry import fresh_registry
 from cicd_actions.sandbox.parts.use import action_image_name, build_action_image, provide_base_images
@@ -19,6 +20,7 @@ __all__ = [
     "bases",
     "build_action_image",
     "default_cache",
+    "find_act",
     "fresh_registry",
     "frontend",
     "prepare",
