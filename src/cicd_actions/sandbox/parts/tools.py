@@ -53,9 +53,10 @@ _PROGRAMS = {
 }
 _PLUGIN = "usr/libexec/docker/cli-plugins/docker-buildx"
 _LIBRARIES = "usr/lib/x86_64-linux-gnu/"
+_OLD_LIBRARIES = "lib/x86_64-linux-gnu/"  # where packages from before the merged /usr still put some
 _POLICY = "etc/containers/policy.json"
 _EMULATOR = "usr/bin/qemu-aarch64-static"
-_RECIPE = "3"
+_RECIPE = "4"
 
 # A wrapper finds its libraries beside itself, wherever the cache lies.
 _WRAPPER = """#!/bin/sh
@@ -129,7 +130,7 @@ def emulator(cache: Path, archive: Callable[[str], Archive]) -> Path:
 
 
 def _is_wanted(name: str) -> bool:
-    library = name.startswith(_LIBRARIES) and ".so" in name
+    library = name.startswith((_LIBRARIES, _OLD_LIBRARIES)) and ".so" in name
     return library or name in _PROGRAMS or name in {_PLUGIN, _POLICY}
 
 
@@ -141,6 +142,8 @@ def _arrange(root: Path, folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(root / source, target)
     shutil.move(root / _LIBRARIES, folder / "lib")
+    for library in (root / _OLD_LIBRARIES).glob("*.so*"):
+        shutil.move(library, folder / "lib" / library.name)
     for name, (program, words) in _WRAPPERS.items():
         wrapper = folder / "bin" / name
         wrapper.write_text(_WRAPPER.format(program=program, words=words), encoding="utf-8")
