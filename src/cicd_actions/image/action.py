@@ -131,6 +131,8 @@ def report(result: Result) -> Report:
             "layout": str(built.layout.path) if built and result.kept else "",
             "published": "true" if result.published else "false",
             "verdict": result.verdict,
+            "counts": json.dumps(scan.counts) if scan else "",
+            "blocking": str(len(scan.judgement.blocking)) if scan else "",
             "scan-report": str(scan.report) if scan else "",
             "timings": json.dumps(_timings(result)),
         },

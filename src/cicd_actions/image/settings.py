@@ -70,6 +70,8 @@ OUTPUTS = (
     Output("layout", "The folder with the OCI layout, when it was not published"),
     Output("published", "true when the registry has the image"),
     Output("verdict", "The gate's verdict: passed, findings, skipped, or error"),
+    Output("counts", "JSON: how many findings of each severity, all platforms together"),
+    Output("blocking", "How many findings block"),
     Output("scan-report", "The file with what the scan found on each platform (JSON)"),
     Output("timings", "JSON: seconds for build, scan and publish"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -112,9 +112,53 @@ def table(outcome: Outcome) -> str:
 
 
 def headline(stage: Stage) -> str:
-    """Return the evidence of a stage in one line."""
-    shown = []
-    for key, value in stage.evidence.items():
-        if isinstance(value, (str, int, float)) and "\n" not in str(value) and len(str(value)) <= 80:
-            shown.append(f"{key.replace('_', ' ')} {value}")
-    return ", ".join(shown[:3])
+    """Return the evidence of a stage in one line for people; digests and commits are shortened."""
+    told = _HEADLINES[stage.name](stage.evidence) if stage.name in _HEADLINES and stage.evidence else ()
+    return ", ".join(part for part in told if part)
+
+
+def _quality(evidence: Mapping[str, Any]) -> Sequence[str]:
+    tests = evidence.get("tests") or {}
+    ran = f"{tests.get('passed', 0)} of {tests['total']} tests passed" if tests.get("total") else ""
+    covered = f"{evidence['coverage']} % covered" if evidence.get("coverage") else ""
+    return ran, covered, f"{evidence.get('findings', '0')} blocking findings", _short("commit", evidence, "tested-sha")
+
+
+def _merge(evidence: Mapping[str, Any]) -> Sequence[str]:
+    how = {"fast-forward": "main moved forward", "merge": "merge commit on main"}
+    method = str(evidence.get("method-used", ""))
+    return how.get(method, method), _short("at", evidence, "merge-sha"), "next workflow started"
+
+
+def _built(evidence: Mapping[str, Any]) -> Sequence[str]:
+    return ", ".join(evidence.get("platforms") or ()), _short("", evidence, "digest")
+
+
+def _scanned(evidence: Mapping[str, Any]) -> Sequence[str]:
+    counts = evidence.get("counts") or {}
+    found = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number)
+    return f"{evidence.get('blocking', '0')} findings block", f"found {found}" if found else "nothing found"
+
+
+def _published(evidence: Mapping[str, Any]) -> Sequence[str]:
+    return str(evidence.get("reference", "")), "tags " + " ".join(evidence.get("tags") or ())
+
+
+def _updated(evidence: Mapping[str, Any]) -> Sequence[str]:
+    return ", ".join(evidence.get("files") or ()), _short("commit", evidence, "commit-sha")
+
+
+_HEADLINES: Mapping[str, Callable[[Mapping[str, Any]], Sequence[str]]] = {
+    "quality": _quality,
+    "merge": _merge,
+    "build": _built,
+    "scan": _scanned,
+    "publish": _published,
+    "gitops": _updated,
+}
+
+
+def _short(word: str, evidence: Mapping[str, Any], key: str) -> str:
+    value = str(evidence.get(key, ""))
+    kind, colon, digits = value.rpartition(":")
+    return f"{word} {kind}{colon}{digits[:12]}".strip() if value else ""

@@ -23,7 +23,7 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px
   padding: .05rem .6rem; font-size: .85rem; }
 .passed { background: var(--passed); } .failed { background: var(--failed); } .blocked { background: var(--blocked); }
 .skipped { background: var(--skipped); } .run { background: var(--run); }
-.lane { display: grid; grid-template-columns: 9rem 1fr 4.5rem; gap: .75rem; align-items: center; padding: .2rem 0; }
+.lane { display: grid; grid-template-columns: 11rem 1fr 4.5rem; gap: .75rem; align-items: center; padding: .2rem 0; }
 .track { position: relative; height: 1.25rem; background: var(--soft); border-radius: 4px; }
 .bar { position: absolute; top: 0; bottom: 0; border-radius: 4px; min-width: 3px; }
 .seconds { text-align: right; font-variant-numeric: tabular-nums; }
