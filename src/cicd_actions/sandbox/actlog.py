@@ -9,6 +9,8 @@ from typing import Any
 
 # commands whose content is kept in the step; people see it in the report, not in the stream
 _SILENT = ("set-output", "summary", "add-path", "set-env", "add-mask")
+# what act tells of its own work, kept in the log but not shown while it runs
+_OWN_WORK = ("🐳", "☁", "🚀", "Using docker host", "Cleaning up container")
 
 
 @dataclass
@@ -45,7 +47,8 @@ class ActLog:
         if text.startswith("LocalRepositoryCache"):
             return ""
         self.lines.append(text)
-        return "" if entry.get("command") in _SILENT else text
+        own = not entry.get("raw_output") and text.lstrip().startswith(_OWN_WORK)
+        return "" if own or entry.get("command") in _SILENT else text
 
     def outputs(self, *names: str) -> Mapping[str, str]:
         """Return the outputs of the last step that set any of ``names``; {} when none did."""
