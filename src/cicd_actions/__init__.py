@@ -18,22 +18,23 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# public name -> module and name behind it
-_PUBLIC = {
-    "ActionError": "cicd_actions.errors:ActionError",
-    "ConfigError": "cicd_actions.errors:ConfigError",
-    "UpstreamError": "cicd_actions.errors:UpstreamError",
-    "RunContext": "cicd_actions.runner.context:RunContext",
-    "Secret": "cicd_actions.runner.secrets:Secret",  # nosec B105 - the place of a class
-    "run_quality_gate": "cicd_actions.quality.action:run",
-    "run_auto_merge": "cicd_actions.merge.action:run",
-    "run_test_and_merge": "cicd_actions.pipeline.action:run",
-    "run_notify": "cicd_actions.notify.action:run",
-    "run_build_and_push": "cicd_actions.image.action:run",
-    "run_trivy_gate": "cicd_actions.scan.action:run",
-    "run_gitops_tag_update": "cicd_actions.gitops.action:run",
-    "set_yaml_values": "cicd_actions.gitops.edit:set_values",
-}
+# public name, the module behind it, its name there
+_TABLE = (
+    ("ActionError", "cicd_actions.errors", "ActionError"),
+    ("ConfigError", "cicd_actions.errors", "ConfigError"),
+    ("UpstreamError", "cicd_actions.errors", "UpstreamError"),
+    ("RunContext", "cicd_actions.runner.context", "RunContext"),
+    ("Secret", "cicd_actions.runner.secrets", "Secret"),
+    ("run_quality_gate", "cicd_actions.quality.action", "run"),
+    ("run_auto_merge", "cicd_actions.merge.action", "run"),
+    ("run_test_and_merge", "cicd_actions.pipeline.action", "run"),
+    ("run_notify", "cicd_actions.notify.action", "run"),
+    ("run_build_and_push", "cicd_actions.image.action", "run"),
+    ("run_trivy_gate", "cicd_actions.scan.action", "run"),
+    ("run_gitops_tag_update", "cicd_actions.gitops.action", "run"),
+    ("set_yaml_values", "cicd_actions.gitops.edit", "set_values"),
+)
+_PUBLIC = {name: (module, attribute) for name, module, attribute in _TABLE}
 
 __all__ = ["__version__", "load_settings", *_PUBLIC]
 
@@ -59,7 +60,7 @@ def load_settings(slug: str, values: Mapping[str, str], context: Any) -> Any:
 
 def __getattr__(name: str) -> Any:
     try:
-        module, _, attribute = _PUBLIC[name].partition(":")
+        module, attribute = _PUBLIC[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
     return getattr(importlib.import_module(module), attribute)
