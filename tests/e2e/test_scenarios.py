@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,3 +155,11 @@ def test_wrong_words_are_told_at_once(words: list[str], said: str) -> None:
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.usefixtures("parts")
+def test_two_sandboxes_at_once_take_turns() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda name: play(EXAMPLE, name), ("tests-fail", "tests-fail")))
+    assert [(played.code, played.data["verdict"]) for played in both] == [(0, "passed")] * 2
+    assert any("waiting for it" in played.said for played in both)

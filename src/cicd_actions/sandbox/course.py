@@ -125,8 +125,9 @@ class Course:
             workflow=run.workflow_path, event_name=run.event, event=run.payload, checkout=checkout,
             actor=run.actor, environment=self._environment(run),
         )  # fmt: skip
-        began = time.time()
-        succeeded, log = self._act.run(job, run.token, lambda line: self.say(f"  {line}"), _RUN_SECONDS)
+        with self.machine.turn(self.say):
+            began = time.time()
+            succeeded, log = self._act.run(job, run.token, lambda line: self.say(f"  {line}"), _RUN_SECONDS)
         played = Played(
             workflow=workflow,
             event=run.event,

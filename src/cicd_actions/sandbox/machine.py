@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ class Machine:
     """The parts as a scenario uses them.
 
     ``runner_image`` is ``-self-hosted`` where there is no engine; then ``no_engine`` says why, and the image stages
-    are skipped. ``substitutions`` are the images for which something else answers here.
+    are skipped. ``substitutions`` are the images for which something else answers here. ``turn_file`` is locked by the
+    sandbox whose turn it is to use the runner.
     """
 
     act: Path
@@ -44,6 +46,21 @@ class Machine:
     substitutions: tuple[Substitution, ...] = ()
     no_engine: str = ""
     notes: Sequence[str] = ()
+    turn_file: Path | None = None
+
+    @contextmanager
+    def turn(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Keep workflow runs on one engine apart: act names its containers after the workflow and the job alone."""
+        if self.turn_file is None:
+            yield
+            return
+        with self.turn_file.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("another sandbox on this machine has the runner; waiting for it")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
 
 @contextmanager
@@ -92,6 +109,7 @@ def _with_engine(running: Parts, app: Application, actions: Path, env: Mapping[s
         trivy_db=running.trivy_db,
         substitutions=substitutions,
         notes=tuple(str(one) for one in substitutions),
+        turn_file=running.cache / "runner.lock",
     )
 
 
