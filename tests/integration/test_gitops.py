@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.github import stand_in
+from tests.support.fake_registry import fake_registry
+from tests.support.github import git, stand_in
 
 from cicd_actions.cli import main
 from cicd_actions.github import commits
+from cicd_actions.github.trees import commit_tree
 from cicd_actions.gitops.repository import GitRepository
 from cicd_actions.process import Completed
 from cicd_actions.sandbox.github import Protection, RepositoryView, StandInGitHub
@@ -59,7 +62,7 @@ class World:
         token = self.hub.token("deploy-bot", {REPO: rights or {"contents": "write", "pull-requests": "write"}})
         there = self.hub.url if way == "api" else "https://github.example"
         given = {"repository": REPO if way == "api" else self.repo.clone_url, "tag": "1.4.0", "digest": NEW}
-        given |= {"image": "ghcr.io/acme/shop", "token": token.reveal()}
+        given |= {"image": "ghcr.io/acme/shop", "verify-digest": "false", "token": token.reveal()}
         given |= {name.replace("_", "-"): value for name, value in inputs.items()}
         return {
             "GITHUB_ACTIONS": "true",
@@ -324,7 +327,7 @@ def test_downgrade_allowed(world: World, way: str) -> None:
     done = world.run(way, tag="1.3.8", allow_downgrade="true")
     assert done.code == 0, done.text
     assert '"1.3.8"' in world.values()
-    assert "an older version, allowed" in done.text
+    assert "an older version (by version), allowed" in done.text
 
 
 def test_scheme_that_cannot_be_judged(world: World) -> None:
@@ -380,6 +383,173 @@ def test_pull_request(world: World) -> None:
     assert len(world.repo.issues()) == 1
     third = world.run("api", mode="pull-request", tag="1.4.1")
     assert (third.outputs["changed"], third.code) == ("false", 0)
+
+
+def test_pull_request_follows_the_base(world: World) -> None:
+    """Title and text are those of the newest update, and what the base got meanwhile is in the branch."""
+    world.run("api", mode="pull-request", message="Ship {tag}")
+    world.other_writer()
+    second = world.run("api", mode="pull-request", tag="1.4.1", message="Ship {tag}")
+    assert second.code == 0, second.text
+    (pull,) = world.repo.issues()
+    assert pull.title == "Ship 1.4.1"
+    assert "1.3.9 -> 1.4.1" in (pull.body or "")
+    assert world.repo.show_bytes("other.txt", "cicd-actions/shop") == b"by another writer"
+
+
+def test_pull_request_in_conflict_is_superseded(world: World) -> None:
+    first = world.run("api", mode="pull-request")
+    by_hand = VALUES.replace('"1.3.9"', '"1.3.10"')
+    world.repo.commit_files({FILE: by_hand}, message="By hand", login="alice", branch="main")
+    second = world.run("api", mode="pull-request", tag="1.4.1")
+    assert second.code == 0, second.text
+    assert second.outputs["pull-request-url"] != first.outputs["pull-request-url"]
+    assert [pull.state for pull in world.repo.issues()] == ["closed", "open"]
+    assert "superseded by #2" in second.text
+    third = world.run("api", mode="pull-request", tag="1.4.2")
+    assert third.outputs["pull-request-url"] == second.outputs["pull-request-url"]
+
+
+def test_pull_request_does_not_replace_a_newer_one(world: World) -> None:
+    world.run("api", mode="pull-request", tag="1.5.0")
+    older = world.run("api", mode="pull-request", tag="1.4.0")
+    assert older.code == 1, older.text
+    assert "older version" in older.text
+    same_as_base = world.run("api", mode="pull-request", tag="1.3.9", digest=OLD)
+    assert (same_as_base.code, same_as_base.outputs["changed"]) == (0, "false")
+    assert [pull.state for pull in world.repo.issues()] == ["open"]
+
+
+def test_pull_request_that_is_no_longer_needed_is_closed(world: World) -> None:
+    world.run("api", mode="pull-request")
+    world.repo.commit_files({FILE: EXPECTED}, message="By hand", login="alice", branch="main")
+    done = world.run("api", mode="pull-request")
+    assert (done.code, done.outputs["changed"]) == (0, "false"), done.text
+    assert [pull.state for pull in world.repo.issues()] == ["closed"]
+    assert "holds the values already" in done.text
+
+
+def test_labels_and_auto_merge_that_are_refused_are_told(world: World) -> None:
+    done = world.run("api", mode="pull-request", labels="deploy, auto", auto_merge="true")
+    assert done.code == 0, done.text
+    assert "labels were not set" in done.text
+    assert "will not be merged by itself" in done.text
+    assert done.outputs["pull-request-url"]
+
+
+@BOTH
+def test_held_value(world: World, way: str) -> None:
+    held = VALUES.replace("    digest", "    # cicd-actions: hold until=2999-01-01 reason=rolled back\n    digest")
+    world.repo.commit_files({FILE: held}, message="Hold", login="alice", branch="main")
+    done = world.run(way)
+    assert done.code == 1, done.text
+    assert "rolled back" in done.text
+    assert "on hold" in done.text
+    assert len(world.commits()) == 2
+    again = world.run(way, ignore_hold="true")
+    assert again.code == 0, again.text
+    assert "by ignore-hold" in again.text
+    assert len(world.commits()) == 3
+
+
+def test_older_commit_is_refused(world: World) -> None:
+    """Tags that end with commits of the source repository are compared by ancestry."""
+    source = world.hub.create_repository("acme/shop", {"a": "1"})
+    old = source.head("main") or ""
+    new = source.commit_files({"a": "2"}, message="Two", login="alice", branch="main")
+    forward = world.run("api", {"contents": "write"}, updates="worker.image.tag=main-{sha}", tag="", digest="")
+    assert forward.code == 0, forward.text
+    for sha, code in ((new, 0), (old, 1)):
+        world.repo.commit_files({"t.yaml": f"tag: main-{(old, new)[sha == old][:10]}\n"}, message="x", login="alice")
+        done = world.run("api", file="t.yaml", updates="tag={tag}", tag=f"main-{sha[:10]}", digest="")
+        assert done.code == code, done.text
+    assert "ancestry" in done.text
+
+
+def test_digest_that_is_not_in_the_registry(world: World) -> None:
+    with fake_registry() as registry:
+        content = b'{"schemaVersion": 2}'
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        image = f"{registry.address}/acme/app"
+        for verify in ("auto", "true"):
+            refused = world.run("api", image=image, verify_digest=verify)
+            assert refused.code == 1, refused.text
+            assert f"has no {NEW}" in refused.text
+        registry.manifests |= {digest: content, "1.4.0": content}
+        wrong = world.run("api", image=image, verify_digest="true", tag="1.4.1", digest=digest)
+        assert (wrong.code, len(world.commits())) == (1, 1)
+        done = world.run("api", image=image, verify_digest="true", digest=digest)
+        assert done.code == 0, done.text
+    assert digest in world.values()
+
+
+def test_registry_that_does_not_answer(world: World) -> None:
+    image = "127.0.0.1:1/acme/app"
+    silent = world.run("api", image=image, verify_digest="true")
+    assert (silent.code, len(world.commits())) == (3, 1), silent.text
+    told = world.run("api", image=image, verify_digest="auto")
+    assert told.code == 0, told.text
+    assert "was not looked up" in told.text
+    assert world.run("api", image="", verify_digest="true").code == 2
+
+
+@BOTH
+def test_executable_bit_stays(world: World, way: str) -> None:
+    make_executable(world)
+    done = world.run(way)
+    assert done.code == 0, done.text
+    assert done.outputs["commit-sha"] == world.repo.head("main")
+    assert mode_of(world) == "100755"
+    assert world.values() == EXPECTED
+    if way == "api":
+        world.hub.faults.add("PATCH", "git/refs", kind="lost")
+        world.hub.faults.add("POST", "git/commits", status=502)
+        again = world.run(way, tag="1.4.1")
+        assert again.code == 0, again.text
+        assert len(world.commits()) == 4
+
+
+def test_race_for_an_executable_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_executable(world)
+    original, left = commit_tree, ["x.txt"]
+
+    def late(*args: Any, **words: Any) -> commits.CommitOutcome:
+        if left:
+            world.other_writer(left.pop())
+        return original(*args, **words)
+
+    monkeypatch.setattr("cicd_actions.gitops.by_api.commit_tree", late)
+    done = world.run("api")
+    assert done.code == 0, done.text
+    assert "after 2 attempts" in done.text
+    assert len(world.commits()) == 4
+
+
+def test_symbolic_link_by_api(world: World) -> None:
+    plumb(world, "120000", "link.yaml", FILE)
+    done = world.run("api", file="link.yaml")
+    assert done.code == 2, done.text
+    assert len(world.commits()) == 2
+
+
+def make_executable(world: World) -> None:
+    plumb(world, "100755", FILE, VALUES)
+
+
+def plumb(world: World, mode: str, path: str, text: str) -> None:
+    """Commit a file of any mode, as a client of git could."""
+    bare = world.repo.path
+    (world.folder / "blob").write_text(text)
+    blob = git("hash-object", "-w", str(world.folder / "blob"), cwd=bare).stdout.strip()
+    git("read-tree", "main", cwd=bare)
+    git("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}", cwd=bare)
+    tree = git("write-tree", cwd=bare).stdout.strip()
+    commit = git("commit-tree", tree, "-p", "main", "-m", "Mode", cwd=bare).stdout.strip()
+    git("update-ref", "refs/heads/main", commit, cwd=bare)
+
+
+def mode_of(world: World) -> str:
+    return git("ls-tree", "main", FILE, cwd=world.repo.path).stdout[:6]
 
 
 def test_pull_request_branch_left_over(world: World) -> None:

@@ -40,6 +40,7 @@ def run(origin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run
     def call(*words: str, **env: str) -> tuple[int, dict[str, str], str]:
         basic = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "RUNNER_TEMP": str(tmp_path / "temp")}
         argv = ["gitops-tag-update", "--json", "--repository", origin.as_uri(), "--image", "ghcr.io/acme/app"]
+        argv += ["--verify-digest", "false"]
         if "--tag" not in words:
             argv += ["--tag", "1.1.0", "--digest", DIGEST]
         code = main([*argv, *words], basic | env)

@@ -5,10 +5,11 @@ Source: GitHub's REST page "Pull requests" (list, create, merge).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cicd_actions.errors import ActionError
-from cicd_actions.github.answer import Answer
 from cicd_actions.github.problems import refusal
 from cicd_actions.github.session import Session
 
@@ -18,11 +19,12 @@ _MERGE_NEEDS = "contents: write"
 
 @dataclass(frozen=True, kw_only=True)
 class Pull:
-    """A pull request; ``head_sha`` is where its source branch stands."""
+    """A pull request; ``head_sha`` is where its source branch stands, ``node_id`` its name in GraphQL."""
 
     number: int
     url: str
     head_sha: str
+    node_id: str = ""
 
 
 def open_or_reuse(session: Session, *, head: str, base: str, title: str, body: str = "") -> Pull:
@@ -38,7 +40,7 @@ def open_or_reuse(session: Session, *, head: str, base: str, title: str, body: s
     document = {"title": title[:250], "head": head, "base": base, "body": body}
     answer = session.call("POST", "/pulls", doing=doing, body=document, accept=(403, 422), needs=_NEEDS)
     if answer.ok:
-        return _pull(answer)
+        return pull_of(answer.data)
     if "already exists" in answer.message.lower():  # ours, with the answer lost, or another run's
         found = find_open(session, head=head, base=base)
         if found is not None:
@@ -63,7 +65,7 @@ def find_open(session: Session, *, head: str, base: str) -> Pull | None:
         needs="pull-requests: read",
     )
     rows = [row for row in answer.data if row["head"]["ref"] == head and row["base"]["ref"] == base]
-    return _pull(Answer(status=200, data=rows[0])) if rows else None
+    return pull_of(rows[0]) if rows else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,11 @@ def merge_pull(session: Session, pull: Pull, *, sha: str, title: str) -> PullMer
     return PullMerge(message=answer.message)
 
 
-def _pull(answer: Answer) -> Pull:
-    data = answer.data
-    return Pull(number=int(data["number"]), url=str(data["html_url"]), head_sha=str(data["head"]["sha"]))
+def pull_of(data: Mapping[str, Any]) -> Pull:
+    """The pull request in GitHub's answer."""
+    return Pull(
+        number=int(data["number"]),
+        url=str(data["html_url"]),
+        head_sha=str(data["head"]["sha"]),
+        node_id=str(data.get("node_id", "")),
+    )

@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from cicd_actions.errors import ConfigError, Problem
 from cicd_actions.github.app import sign_in
 from cicd_actions.github.markdown import code
-from cicd_actions.github.pulls import Pull, find_open, open_or_reuse
-from cicd_actions.github.session import Session
-from cicd_actions.gitops.by_api import ApiBranch, prepare_branch
+from cicd_actions.github.pulls import Pull
+from cicd_actions.gitops.by_api import ApiBranch
 from cicd_actions.gitops.by_git import GitBranch
-from cicd_actions.gitops.contention import Backoff, Landing, Remote, land
-from cicd_actions.gitops.message import Message, compose
-from cicd_actions.gitops.plan import Plan, make_plan
+from cicd_actions.gitops.contention import Backoff, Landing
+from cicd_actions.gitops.evidence import gather
+from cicd_actions.gitops.proposal import propose
 from cicd_actions.gitops.repository import GitRepository, environment
 from cicd_actions.gitops.settings import Settings
 from cicd_actions.gitops.target import GitTarget, accepts_token
+from cicd_actions.gitops.update import Update
 from cicd_actions.runner.context import RunContext
 from cicd_actions.runner.report import Annotation, Report
 
@@ -38,6 +40,7 @@ class Result:
     settings: Settings
     landing: Landing
     pull: Pull | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -45,22 +48,28 @@ class Result:
         return bool(self.landing.plan.additions)
 
 
-def run(settings: Settings, context: RunContext, backoff: Backoff | None = None) -> Result:
+def run(
+    settings: Settings,
+    context: RunContext,
+    backoff: Backoff | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Result:
     """Set the values; run again after any interruption it ends in the same state.
 
     Args:
         settings: What to set where.
         context: The run.
         backoff: How long to keep trying when others write too.
+        now: The clock, for hold markers with an end.
 
     Raises:
         ConfigError: Wrong repository, branch, file, key or rights; nothing was written.
-        ActionError: Refused: a downgrade, or a protected branch; nothing was written.
+        ActionError: Refused: a hold, a downgrade, an image that is not there, a protected branch; nothing was written.
         UpstreamError: The host failed, or every race was lost.
     """
-    chosen = backoff or Backoff()
+    update = Update(settings, context, gather(settings, context), backoff or Backoff(), now())
     if isinstance(settings.target, GitTarget):
-        return _by_git(settings, settings.target, context, chosen)
+        return _by_git(update, settings.target)
     session = sign_in(
         context,
         token=settings.token,
@@ -70,8 +79,11 @@ def run(settings: Settings, context: RunContext, backoff: Backoff | None = None)
         repository=settings.target.name,
     )
     if settings.pull_request:
-        return _by_pull_request(settings, session, context, chosen)
-    return Result(settings=settings, landing=_land(ApiBranch(session, settings.branch), settings, context, chosen))
+        proposal = propose(update, session)
+        return Result(settings=settings, landing=proposal.landing, pull=proposal.pull, remarks=proposal.remarks)
+    branch = ApiBranch(session, settings.branch)
+    check = cache(lambda: branch.preflight(dry_run=settings.dry_run))
+    return Result(settings=settings, landing=update.land(branch, before_commit=check))
 
 
 def _permissions(settings: Settings) -> Mapping[str, str]:
@@ -79,18 +91,8 @@ def _permissions(settings: Settings) -> Mapping[str, str]:
     return {"contents": "write", **more}
 
 
-def _land(remote: Remote, settings: Settings, context: RunContext, backoff: Backoff) -> Landing:
-    def plan(files: Mapping[str, bytes | None], head: str) -> Plan:
-        where = f"{settings.target.name}, branch {settings.branch} at {head[:12]}"
-        return make_plan(files, settings.updates, where=where, allow_downgrade=settings.allow_downgrade)
-
-    def message(plan: Plan) -> Message:
-        return compose(settings.message, plan, settings.words, app=settings.app, run_url=context.run_url)
-
-    return land(remote, settings.files, plan=plan, message=message, backoff=backoff, dry_run=settings.dry_run)
-
-
-def _by_git(settings: Settings, target: GitTarget, context: RunContext, backoff: Backoff) -> Result:
+def _by_git(update: Update, target: GitTarget) -> Result:
+    settings, context = update.settings, update.context
     if settings.app_id or settings.app_private_key:
         what = "signs in to the run's own GitHub by API only, and the repository is written by git"
         raise ConfigError(Problem(input="app-id", value=settings.app_id, what=what, fix="Give token or ssh-key."))
@@ -103,34 +105,16 @@ def _by_git(settings: Settings, target: GitTarget, context: RunContext, backoff:
         env = environment(context.env, url=target.url, token=token, ssh_key=settings.ssh_key, folder=folder)
         repository = GitRepository(folder / "repository.git", target.url, env)
         repository.create()
-        remote = GitBranch(repository, settings.branch, backoff)
-        return Result(settings=settings, landing=_land(remote, settings, context, backoff))
-
-
-def _by_pull_request(settings: Settings, session: Session, context: RunContext, backoff: Backoff) -> Result:
-    """One branch per application, updated in place; opened only when the base does not hold the values yet."""
-    base = ApiBranch(session, settings.branch)
-    wanted = _land(base, replace(settings, dry_run=True), context, backoff)
-    if settings.dry_run or not wanted.plan.additions:
-        return Result(settings=settings, landing=wanted)
-    branch = f"cicd-actions/{settings.app}"
-    open_one = find_open(session, head=branch, base=settings.branch)
-    if not prepare_branch(session, branch, wanted.head, in_use=open_one is not None):
-        branch = f"{branch}-{wanted.head[:12]}"
-        prepare_branch(session, branch, wanted.head, in_use=False)
-    landing = _land(ApiBranch(session, branch), settings, context, backoff)
-    message = compose(settings.message, wanted.plan, settings.words, app=settings.app, run_url=context.run_url)
-    pull = open_one or open_or_reuse(
-        session, head=branch, base=settings.branch, title=message.headline, body=message.body
-    )
-    return Result(settings=settings, landing=landing, pull=pull)
+        remote = GitBranch(repository, settings.branch, update.backoff)
+        return Result(settings=settings, landing=update.land(remote))
 
 
 def report(result: Result) -> Report:
     """Return outputs, summary and annotations."""
     landing, settings = result.landing, result.settings
     commit = landing.commit.sha if landing.commit else "" if result.changed else landing.head
-    notices = [Annotation(level="notice", title="gitops-tag-update", message=remark) for remark in landing.plan.remarks]
+    remarks = (*landing.plan.remarks, *result.remarks)
+    notices = [Annotation(level="notice", title="gitops-tag-update", message=remark) for remark in remarks]
     return Report(
         outputs={
             "changed": "true" if result.changed else "false",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from cicd_actions.errors import ActionError, ConfigError, Problem
 from cicd_actions.gitops.diff import unified
 from cicd_actions.gitops.edit import Change, Edit, get_value, set_values
-from cicd_actions.gitops.guard import judge
+from cicd_actions.gitops.guard import Guard, Opinion
+from cicd_actions.gitops.hold import read_hold
 from cicd_actions.gitops.keypath import KeyPath
 from cicd_actions.gitops.request import partner
+
+_NEVER = datetime.min.replace(tzinfo=UTC)  # before the end of every hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,21 +42,29 @@ class Plan:
                 yield path, change
 
 
-def make_plan(
-    files: Mapping[str, bytes | None], updates: Mapping[KeyPath, str], *, where: str, allow_downgrade: bool
-) -> Plan:
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What may change: ``guard`` knows what is older, ``now`` decides which holds are over."""
+
+    allow_downgrade: bool = False
+    ignore_hold: bool = False
+    guard: Guard = field(default_factory=Guard)
+    now: datetime = _NEVER
+
+
+def make_plan(files: Mapping[str, bytes | None], updates: Mapping[KeyPath, str], *, where: str, rules: Rules) -> Plan:
     """Apply every update to every file.
 
     Args:
         files: Path -> content, None for a file that is not there.
         updates: Key -> new value.
         where: Repository, branch and commit, for messages.
-        allow_downgrade: Accept older versions.
+        rules: What may change.
 
     Raises:
         ConfigError: A file is missing or no YAML, a key is missing, ambiguous or aliased, or one of tag and digest
             would change without the other. All such problems at once.
-        ActionError: A version would go back.
+        ActionError: A value is held, or a version would go back.
     """
     edits: dict[str, Edit] = {}
     problems: list[Problem | str] = []
@@ -69,7 +81,8 @@ def make_plan(
         problems += _halves(path, data, updates)
     if problems:
         raise ConfigError(*problems, hint="Nothing was written.")
-    remarks = tuple(_judged(edits, allow_downgrade=allow_downgrade)) + tuple(_shared(edits))
+    held = (remark for path, edit in edits.items() for remark in _held(path, files[path] or b"", edit, rules))
+    remarks = (*held, *_judged(edits, rules), *_shared(edits))
     diff = "".join(unified(path, files[path] or b"", edit.data) for path, edit in edits.items())
     return Plan(edits=edits, diff=diff, remarks=remarks)
 
@@ -96,21 +109,49 @@ def _halves(path: str, data: bytes, updates: Mapping[KeyPath, str]) -> Iterator[
         )
 
 
-def _judged(edits: Mapping[str, Edit], *, allow_downgrade: bool) -> Iterator[str]:
+def _held(path: str, data: bytes, edit: Edit, rules: Rules) -> Iterator[str]:
+    """A hold on one value holds the whole commit: half of an update is none."""
+    for change in edit.changes:
+        hold = read_hold(data, change.path)
+        if hold is None:
+            continue
+        if not hold.active(rules.now):
+            yield f"{change.path} in {path} has a hold marker that is over: {hold}."
+        elif rules.ignore_hold:
+            yield f"{change.path} in {path} is {hold}; set all the same, by ignore-hold. The marker is still there."
+        else:
+            raise ActionError(
+                f"Refused: {change.path} in {path} is {hold}. Nothing was written.",
+                hint="Remove the marker (# cicd-actions: hold) when its reason is gone, or set ignore-hold to true.",
+                title="The value is on hold",
+            )
+
+
+def _judged(edits: Mapping[str, Edit], rules: Rules) -> Iterator[str]:
     for path, edit in edits.items():
         for change in edit.changes:
-            verdict = judge(change.old, change.new)
             step = f"{change.path} in {path} goes from {change.old!r} to {change.new!r}"
-            if verdict == "downgrade" and not allow_downgrade:
+            opinion = _opinion(change, edit, rules.guard)
+            if opinion is None:
+                continue
+            if opinion.verdict == "downgrade" and not rules.allow_downgrade:
                 raise ActionError(
-                    f"Refused: {step}, which is an older version. Nothing was written.",
+                    f"Refused: {step}, which is an older version ({opinion.basis}). Nothing was written.",
                     hint="Set allow-downgrade to true if that is what you want, for example to roll back.",
                     title="This would be a downgrade",
                 )
-            if verdict == "downgrade":
-                yield f"{step}: an older version, allowed by allow-downgrade."
-            if verdict == "not-judged" and change.old and str(change.path.segments[-1]) == "tag":
-                yield f"{step}: these are not both versions, so the downgrade guard did not judge."
+            if opinion.verdict == "downgrade":
+                yield f"{step}: an older version ({opinion.basis}), allowed by allow-downgrade."
+            if opinion.verdict == "not-judged" and str(change.path.segments[-1]) == "tag":
+                yield f"{step}: the downgrade guard did not judge, {opinion.basis}."
+
+
+def _opinion(change: Change, edit: Edit, guard: Guard) -> Opinion | None:
+    """The guard's opinion; None for what has no age: a first value, and a digest whose tag is judged."""
+    tag = partner(change.path) if str(change.path.segments[-1]) == "digest" else None
+    if not change.old or not change.new or any(other.path == tag for other in edit.changes):
+        return None
+    return guard.judge(change.old, change.new)
 
 
 def _shared(edits: Mapping[str, Edit]) -> Iterator[str]:

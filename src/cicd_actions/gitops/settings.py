@@ -54,7 +54,34 @@ INPUTS = (
         "Commit message with the same placeholders; the first line is the headline. The changes and the trailers "
         "Image-Digest, Source-Commit and Run-URL are added.",
     ),
-    Input("allow-downgrade", "Accept a version older than the one in the file.", default="false"),
+    Input(
+        "labels",
+        "Labels for the pull request; several separated by commas or on lines of their own (mode pull-request).",
+    ),
+    Input(
+        "auto-merge",
+        "Let GitHub merge the pull request when its rules are met, at once if there are none (mode pull-request).",
+        default="false",
+    ),
+    Input(
+        "allow-downgrade",
+        "Accept an image older than the one in the file: by version, by commit or by build date, as far as known.",
+        default="false",
+    ),
+    Input("ignore-hold", "Set values that have a hold marker (# cicd-actions: hold ...) too.", default="false"),
+    Input(
+        "verify-digest",
+        "Look in the registry whether it has the digest and whether the tag names it: true (an error when nobody can "
+        "tell), auto (a notice then) or false.",
+        default="auto",
+    ),
+    Input("registry-username", "User name at the registry, where one is needed to look; goes with registry-token."),
+    Input(
+        "registry-token",
+        "Token or password to look in the registry. Without it, token is used at GitHub's own registries, and no login "
+        "elsewhere.",
+        secret=True,
+    ),
     Input("dry-run", "Print the diff and change nothing.", default="false"),
 )
 
@@ -67,6 +94,7 @@ OUTPUTS = (
 )
 
 MODES = ("push", "pull-request")
+VERIFY = ("auto", "true", "false")
 # what `git check-ref-format` refuses, and a leading dash, which a command could take for an option
 _BAD_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|^[-/.]|[/.]$")
 _BAD_PATH = re.compile(r"[\x00-\x1f\x7f\\]|^/|(^|/)(\.{0,2})(/|$)|(^|/)\.git(/|$)", re.IGNORECASE)
@@ -87,7 +115,13 @@ class Settings:
     words: Words
     pull_request: bool
     message: str
+    labels: tuple[str, ...]
+    auto_merge: bool
     allow_downgrade: bool
+    ignore_hold: bool
+    verify_digest: str
+    registry_username: str
+    registry_token: Secret
     dry_run: bool
     app: str
 
@@ -119,7 +153,13 @@ def load(inputs: Inputs, context: RunContext) -> Settings:
         words=words,
         pull_request=pull_request,
         message=inputs.text("message"),
+        labels=_labels(inputs),
+        auto_merge=inputs.flag("auto-merge"),
         allow_downgrade=inputs.flag("allow-downgrade"),
+        ignore_hold=inputs.flag("ignore-hold"),
+        verify_digest=_verify_digest(inputs, words),
+        registry_username=inputs.text("registry-username"),
+        registry_token=inputs.secret("registry-token"),
         dry_run=inputs.flag("dry-run"),
         app=_app(words.image, context.repository),
     )
@@ -152,6 +192,18 @@ def _files(inputs: Inputs) -> tuple[str, ...]:
     if not files:
         inputs.problem("file", "names no file")
     return files
+
+
+def _labels(inputs: Inputs) -> tuple[str, ...]:
+    names = [name.strip() for line in inputs.lines("labels") for name in line.split(",")]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _verify_digest(inputs: Inputs, words: Words) -> str:
+    chosen = inputs.choice("verify-digest", VERIFY)
+    if chosen == "true" and not (words.image and words.digest):
+        inputs.problem("verify-digest", "needs image and digest", "Give both, or set it to auto.")
+    return chosen
 
 
 def _updates(inputs: Inputs, words: Words) -> tuple[Mapping[KeyPath, str], tuple[Problem | str, ...]]:

@@ -14,7 +14,7 @@ from cicd_actions.gitops.diff import unified
 from cicd_actions.gitops.guard import judge
 from cicd_actions.gitops.keypath import parse
 from cicd_actions.gitops.message import Message, compose
-from cicd_actions.gitops.plan import Plan, make_plan
+from cicd_actions.gitops.plan import Plan, Rules, make_plan
 from cicd_actions.gitops.request import DEFAULT_UPDATES, Words, read_updates
 from cicd_actions.gitops.target import ApiTarget, GitTarget, TargetError, accepts_token, resolve
 from cicd_actions.gitops.wording import meaning
@@ -194,7 +194,7 @@ def test_words(words: Words, count: int) -> None:
 
 def plan_of(text: str, updates: dict[str, str], *, allow: bool = False) -> Plan:
     keys = {parse(key): value for key, value in updates.items()}
-    return make_plan({"v.yaml": text.encode()}, keys, where="here", allow_downgrade=allow)
+    return make_plan({"v.yaml": text.encode()}, keys, where="here", rules=Rules(allow_downgrade=allow))
 
 
 def test_tag_and_digest_stay_together() -> None:
@@ -291,7 +291,7 @@ def test_giving_up() -> None:
         land(
             busy,
             ["v.yaml"],
-            plan=lambda files, _: make_plan(files, {parse("a"): "new"}, where="", allow_downgrade=False),
+            plan=lambda files, _: make_plan(files, {parse("a"): "new"}, where="", rules=Rules()),
             message=lambda _: Message(headline="x", body=""),
             backoff=backoff,
             dry_run=False,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cicd_actions.sandbox.github.repositories import Repository
+from cicd_actions.sandbox.github.repositories import Entry, Repository
 from cicd_actions.sandbox.github.state import State
 from cicd_actions.sandbox.github.urls import node_id
 
@@ -118,22 +118,23 @@ def _blob(repo: Repository, sha: str) -> dict[str, Any]:
 
 def _tree(state: State, repo: Repository, sha: str) -> dict[str, Any]:
     def entries(_: Mapping[str, Any]) -> list[Node]:
-        return [
-            Node(
-                type="TreeEntry",
-                fields={
-                    "name": row.path,
-                    "path": row.path,
-                    "type": row.type,
-                    "mode": int(row.mode, 8),
-                    "oid": row.sha,
-                    "object": git_object(state, repo, row.sha),
-                },
-            )
-            for row in repo.tree(sha)
-        ]
+        return [_entry(state, repo, row) for row in repo.tree(sha)]
 
     return {"entries": entries}
+
+
+def _entry(state: State, repo: Repository, row: Entry) -> Node:
+    return Node(
+        type="TreeEntry",
+        fields={
+            "name": row.path.rsplit("/", 1)[-1],
+            "path": row.path,
+            "type": row.type,
+            "mode": int(row.mode, 8),
+            "oid": row.sha,
+            "object": git_object(state, repo, row.sha),
+        },
+    )
 
 
 def _commit(state: State, repo: Repository, sha: str) -> dict[str, Any]:
@@ -149,7 +150,13 @@ def _commit(state: State, repo: Repository, sha: str) -> dict[str, Any]:
             fields={"totalCount": repo.count(sha), "nodes": nodes},
         )
 
+    def file(args: Mapping[str, Any]) -> Node | None:
+        path = str(args.get("path", ""))
+        row = next((row for row in repo.tree(sha, under=path) if row.path == path), None)
+        return _entry(state, repo, row) if row else None
+
     return {
+        "file": file,
         "url": url,
         "commitUrl": url,
         "message": found.message,
