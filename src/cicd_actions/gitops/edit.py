@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cicd_actions.errors import ConfigError, Problem
 from cicd_actions.gitops import scalars, spans
 from cicd_actions.gitops.keypath import KeyPath
-from cicd_actions.gitops.locate import Refused, aliases_of, find, line_of
+from cicd_actions.gitops.locate import Refused, aliases_of, find, holds, line_of
+from cicd_actions.gitops.narrow import Part, narrow
 from cicd_actions.gitops.tree import Node, Tree, parse
 
 _BOM = b"\xef\xbb\xbf"
+_MOST_PARTS = 12  # each costs a look at the whole text; beyond it one tree is cheaper
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,14 @@ def set_values(data: bytes, updates: Mapping[KeyPath, str], *, document: int | N
             or not a single value. Every such key is named.
     """
     text = decode(data)
+    bom = _BOM if data.startswith(_BOM) else b""
+    done = _set_in_parts(text, updates) if document is None else None
+    result, changes = done or _set_in_whole(text, updates, document)
+    return Edit(data=bom + result.encode(), values=changes)
+
+
+def _set_in_whole(text: str, updates: Mapping[KeyPath, str], document: int | None) -> tuple[str, tuple[Change, ...]]:
+    """Edit with a tree of the whole file."""
     tree = parse(text)
     is_json = _is_json(text)
     sites = [_site(tree, text, *update, document=document, is_json=is_json) for update in updates.items()]
@@ -76,8 +86,57 @@ def set_values(data: bytes, updates: Mapping[KeyPath, str], *, document: int | N
     result = _apply(text, edits)
     if result != text:
         _prove(tree, parse(result), edits)
-    bom = _BOM if data.startswith(_BOM) else b""
-    return Edit(data=bom + result.encode(), values=tuple(site.change for site in edits))
+    return result, tuple(site.change for site in edits)
+
+
+def _set_in_parts(text: str, updates: Mapping[KeyPath, str]) -> tuple[str, tuple[Change, ...]] | None:
+    """Edit only the lines around the keys (see :mod:`narrow`); None when the whole file has to be looked at."""
+    parts = [narrow(text, path) for path in updates] if 0 < len(updates) <= _MOST_PARTS else []
+    known = [part for part in parts if part]
+    if not known or len(known) < len(parts):
+        return None
+    outer = {part.start: _around(part, known) for part in known}
+    edits: list[_Site] = []
+    for area in sorted({id(part): part for part in outer.values()}.values(), key=lambda part: part.start):
+        wanted = [(path, part, updates[path]) for path, part in zip(updates, known, strict=True)]
+        inside = [(path, part, value) for path, part, value in wanted if outer[part.start] == area]
+        try:
+            sites = _sites_in(text, area, inside)
+        except ConfigError:  # the whole file is asked, which knows the reason better
+            sites = None
+        if sites is None:
+            return None
+        edits += sites
+    order = {path: number for number, path in enumerate(updates)}
+    changes = sorted((site.change for site in edits), key=lambda change: order[change.path])
+    return _apply(text, edits), tuple(changes)
+
+
+def _around(part: Part, parts: list[Part]) -> Part:
+    """The largest of ``parts`` that holds ``part``; they are nested or apart, never crossing."""
+    holders = [other for other in parts if other.start <= part.start and part.end <= other.end]
+    return max(holders, key=lambda other: other.end - other.start)
+
+
+def _sites_in(text: str, area: Part, updates: list[tuple[KeyPath, Part, str]]) -> list[_Site] | None:
+    """The proven sites of one part, in places of the whole text."""
+    part = text[area.start : area.end]
+    tree = parse(part)
+    lines = text.count("\n", 0, area.start)
+    sites: list[_Site] = []
+    for path, own, value in updates:
+        local = own.path if own == area else area.path_of(path)
+        site = _site(tree, part, local, value, document=None, is_json=False)
+        if isinstance(site, Problem) or any(n.anchor and n.kind != "alias" and holds(n, site.node) for n in tree.nodes):
+            return None
+        change = replace(site.change, path=path, line=site.change.line + lines)
+        sites.append(replace(site, change=change))
+    result = _apply(part, sites)
+    if result != part:
+        _prove(tree, parse(result), sites)
+        if area.end < len(text) and not result.endswith("\n"):
+            return None
+    return [replace(site, span=site.span.moved(area.start)) for site in sites]
 
 
 def get_value(data: bytes, path: KeyPath, *, document: int | None = None) -> str | None:
@@ -87,6 +146,11 @@ def get_value(data: bytes, path: KeyPath, *, document: int | None = None) -> str
         ConfigError: The file is not YAML.
     """
     text = decode(data)
+    part = narrow(text, path) if document is None else None
+    if part:
+        near = find(parse(text[part.start : part.end]), part.path, text=text, document=None)
+        if not isinstance(near, Refused):
+            return near.node.value
     found = find(parse(text), path, text=text, document=document)
     return None if isinstance(found, Refused) else found.node.value
 

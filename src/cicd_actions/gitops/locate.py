@@ -74,7 +74,7 @@ def find(tree: Tree, path: KeyPath, *, text: str, document: int | None = None) -
 
 def aliases_of(tree: Tree, node: Node) -> tuple[Node, ...]:
     """The aliases through which the value of ``node`` shows up elsewhere (its own anchor or one around it)."""
-    holders = [n for n in tree.nodes if n.anchor and n.kind != "alias" and _holds(n, node)]
+    holders = [n for n in tree.nodes if n.anchor and n.kind != "alias" and holds(n, node)]
     found: list[Node] = []
     for holder in holders:
         for later in tree.nodes[holder.number + 1 :]:
@@ -91,7 +91,8 @@ def line_of(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
 
 
-def _holds(outer: Node, inner: Node) -> bool:
+def holds(outer: Node, inner: Node) -> bool:
+    """True when ``inner`` is ``outer`` or is written inside it."""
     if outer is inner:
         return True
     return outer.kind != "scalar" and outer.start <= inner.start and inner.end <= outer.end

@@ -21,6 +21,10 @@ class Span:
     end: int
     lead: str = ""
 
+    def moved(self, by: int) -> Span:
+        """The same part in a text with ``by`` characters more before it."""
+        return Span(self.start + by, self.end + by, self.lead)
+
 
 def content_span(text: str, node: Node, after: int) -> Span | None:
     """The scalar's own text, quotes included, anchor and tag left out.
