@@ -22,6 +22,7 @@ from cicd_actions.github.trees import commit_tree
 from cicd_actions.gitops.repository import GitRepository
 from cicd_actions.process import Completed
 from cicd_actions.sandbox.github import Protection, RepositoryView, StandInGitHub
+from cicd_actions.sandbox.github.state import Pull
 
 REPO = "acme/shop-gitops"
 FILE = "helm-chart/values.yaml"
@@ -383,6 +384,16 @@ def test_pull_request(world: World) -> None:
     assert len(world.repo.issues()) == 1
     third = world.run("api", mode="pull-request", tag="1.4.1")
     assert (third.outputs["changed"], third.code) == ("false", 0)
+
+
+def test_interrupted_before_the_pull_request_was_opened(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("cicd_actions.gitops.proposal.open_or_reuse", lambda *_, **__: 1 / 0)
+        assert world.run("api", mode="pull-request").code == 70
+    done = world.run("api", mode="pull-request")
+    assert done.code == 0, done.text
+    assert [pull.head for pull in world.repo.issues() if isinstance(pull, Pull)] == ["cicd-actions/shop"]
+    assert len(world.repo.log("cicd-actions/shop")) == 2
 
 
 def test_pull_request_follows_the_base(world: World) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cicd_actions.errors import ActionError
+from cicd_actions.github.compare import compare
 from cicd_actions.github.merges import Merge, merge_commit
 from cicd_actions.github.pulls import Pull, open_or_reuse
 from cicd_actions.github.refs import RefUpdate, create_branch, fast_forward
@@ -69,11 +70,21 @@ def _ready(update: Update, session: Session, *, name: str, current: str, head: s
         text = f"Merge {update.settings.branch} into {current}"
         if merge_commit(session, base=current, head=head, message=text).kind in (Merge.MERGED, Merge.CONTAINED):
             return current
-    elif create_branch(session, name, head) or fast_forward(session, name, head).kind is RefUpdate.UPDATED:
+    elif (
+        create_branch(session, name, head)
+        or fast_forward(session, name, head).kind is RefUpdate.UPDATED
+        or _is_ours(update, session, name, head)
+    ):
         return name
     fresh = f"{name}-{head[:12]}"
     create_branch(session, fresh, head)
     return fresh
+
+
+def _is_ours(update: Update, session: Session, name: str, head: str) -> bool:
+    """Whether a branch without a pull request is what an interrupted run left: the base and changes to our files."""
+    found = compare(session, head, name)
+    return found is not None and found.status == "ahead" and set(found.files) <= set(update.settings.files)
 
 
 def _close_needless(update: Update, session: Session, ours: Mapping[str, Pull]) -> tuple[str, ...]:
