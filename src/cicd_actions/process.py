@@ -92,11 +92,11 @@ def run(
     )
 
 
-def end_all() -> None:
-    """Ask every program that ``run`` has started, with its children, to end: for an interrupt while threads wait."""
+def end_all(number: int = signal.SIGTERM) -> None:
+    """Send a signal to every program that ``run`` has started and its children: for an interrupt while threads wait."""
     for process in tuple(_running):
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, number)
 
 
 def _end(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:

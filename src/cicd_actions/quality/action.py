@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.metadata
 import json
 import shutil
@@ -9,73 +10,122 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from cicd_actions.errors import ConfigError, Problem
 from cicd_actions.quality import present
-from cicd_actions.quality.bench import Bench, clean_env
-from cicd_actions.quality.coverage import judge_coverage, read_coverage
-from cicd_actions.quality.gate import needs_environment, run_checks
+from cicd_actions.quality.bench import Bench, clean_env, count
+from cicd_actions.quality.change import Change, changed_python_files, read_change
+from cicd_actions.quality.checks_xml import as_junit
+from cicd_actions.quality.contract import WHEN_CONFIGURED
+from cicd_actions.quality.document import as_json, count_tests
+from cicd_actions.quality.fingerprint import add_fingerprints
+from cicd_actions.quality.gate import Outcome, needs_environment, run_checks
 from cicd_actions.quality.install import Plan, plan_install
 from cicd_actions.quality.interpreter import find_python
-from cicd_actions.quality.model import CheckResult, Coverage, decide
+from cicd_actions.quality.known import accept, write_known
+from cicd_actions.quality.model import CheckResult, decide
+from cicd_actions.quality.numbers import judge_numbers
 from cicd_actions.quality.project import Project, read_project
 from cicd_actions.quality.result import Result
 from cicd_actions.quality.revision import read_revision
+from cicd_actions.quality.sarif import as_sarif
 from cicd_actions.quality.settings import Settings
+from cicd_actions.quality.stopping import ending_on_sigterm
 from cicd_actions.runner.context import RunContext
 from cicd_actions.runner.report import Report
 
+# a report of an earlier run is no evidence
+_LEFT = ("report.json", "findings.sarif", "checks.xml", "install.log", "pytest.log", "junit-rerun.xml")
+_MANIFESTS = ("pyproject.toml", "requirements.txt", "setup.py", "setup.cfg")
 _TOOLS = {"black": "black", "flake8": "flake8", "bandit": "bandit", "pip-audit": "pip-audit"}
 
 
-def run(settings: Settings, context: RunContext) -> Result:
-    """Run the gate.
+def run(settings: Settings, context: RunContext, *, today: datetime.date | None = None) -> Result:
+    """Run the gate; ``today`` (UTC by default) is what the last days of known findings are compared with.
 
     Raises:
-        ConfigError: The checkout, its configuration files or the Python asked for are not as they must be.
+        ConfigError: The checkout, its configuration files or the Python asked for are not as they must be, or the
+            base that the change is counted from cannot be found.
+        SystemExit: The process got SIGTERM; the tools have been ended.
     """
+    with ending_on_sigterm():
+        return _run(settings, context, today or datetime.datetime.now(datetime.UTC).date())
+
+
+def _run(settings: Settings, context: RunContext, today: datetime.date) -> Result:
     started = time.monotonic()
     revision = read_revision(settings.directory, context)
     project = read_project(settings.directory, revision, context.env)
+    settings = _with_configured(settings, project)
     _require_tools(settings.checks)
+    wants_change = settings.only_changed or settings.patch_floor is not None
+    change = read_change(settings.base, revision, context) if wants_change else None
     reports = _make_reports(settings, context)
-    plan = plan_install(project) if settings.install == ("auto",) else Plan()
-    with _scratch(context.temp) as scratch, _tidy(project):
-        bench = Bench(project=project, settings=settings, scratch=scratch, reports=reports,
-                      env=clean_env(context.env, scratch))  # fmt: skip
-        interpreter = None
-        if needs_environment(settings.checks, plan, settings.install):
-            interpreter = find_python(settings.python_version, tool_cache=context.tool_cache, env=bench.env)
-        outcome = run_checks(bench, interpreter, plan)
-    results, coverage = outcome.results, None
-    if "pytest" in settings.checks:
-        coverage = read_coverage(reports / "coverage.json", project)
-        results += _judge_coverage(settings, project, coverage)
-    verdict, exit_code = decide(results, settings.checks)
+    outcome = _play(settings, context, project, reports, _only(settings, project, change))
+    judged = judge_numbers(settings, project, change, outcome.results, reports / "coverage.json")
+    results = add_fingerprints(judged.results, revision.root)
+    before = results
+    if settings.known is not None:
+        results = accept(results, settings.known, today, complete=not settings.only_changed and not settings.paths)
+    verdict, exit_code = decide(results, settings.expected)
+    notes = outcome.notes
+    if settings.write_baseline:
+        owner = context.actor or context.env.get("USER", "") or "nobody"
+        number = write_known(settings.write_baseline, before, settings.known or (), owner=owner, today=today)
+        notes = (*notes, f"wrote {count(number, 'known finding')} to {settings.write_baseline}")
     result = Result(
         verdict=verdict,
         exit_code=exit_code,
         revision=revision,
         checks=results,
-        coverage=coverage,
+        coverage=judged.coverage,
+        patch=judged.patch,
+        change=change,
         tests=outcome.tests,
-        notes=outcome.notes,
+        notes=notes,
         tools={name: importlib.metadata.version(_TOOLS[name]) for name in settings.checks if name in _TOOLS},
         report=reports / "report.json",
         seconds=time.monotonic() - started,
         in_actions=context.in_actions,
     )
-    result.report.write_text(present.as_json(result), encoding="utf-8")
+    _leave(result, project)
     return result
 
 
-def _judge_coverage(settings: Settings, project: Project, coverage: Coverage | None) -> tuple[CheckResult, ...]:
-    """The check ``coverage``, where a floor or a ratchet demands one; else the project's own floor counts."""
-    floor = project.config.fail_under if settings.coverage_floor is None else settings.coverage_floor
-    ratchet, baseline = settings.coverage_ratchet, settings.baseline
-    judged = judge_coverage(coverage, floor=floor, baseline=baseline, ratchet=ratchet)
-    return (judged,) if judged else ()
+def _with_configured(settings: Settings, project: Project) -> Settings:
+    """The settings with the checks that the project configures, where ``checks`` was auto."""
+    configured = [name for name in WHEN_CONFIGURED if getattr(project.config, name)] if settings.auto_checks else []
+    return replace(settings, checks=(*settings.checks, *configured))
+
+
+def _only(settings: Settings, project: Project, change: Change | None) -> frozenset[str] | None:
+    if change is None or not settings.only_changed:
+        return None
+    return changed_python_files(change, project.python_files, project.directory, project.root)
+
+
+def _play(
+    settings: Settings, context: RunContext, project: Project, reports: Path, only: frozenset[str] | None
+) -> Outcome:
+    plan = plan_install(project) if settings.install == ("auto",) else Plan()
+    with _scratch(context.temp) as scratch, _tidy(project):
+        bench = Bench(project=project, settings=settings, scratch=scratch, reports=reports,
+                      env=clean_env(context.env, scratch), only=only)  # fmt: skip
+        interpreter = None
+        if needs_environment(settings.expected, plan, settings.install):
+            interpreter = find_python(settings.python_version, tool_cache=context.tool_cache, env=bench.env)
+        return run_checks(bench, interpreter, plan)
+
+
+def _leave(result: Result, project: Project) -> None:
+    """Write the reports that other programs read."""
+    fallback = next((name for name in _MANIFESTS if name in project.files), project.python_files[0])
+    result.report.write_text(as_json(result), encoding="utf-8")
+    sarif = as_sarif(result.checks, result.tools, project.in_repository(fallback))
+    result.sarif.write_text(sarif, encoding="utf-8")
+    result.report.with_name("checks.xml").write_text(as_junit(result.checks), encoding="utf-8")
 
 
 def report(result: Result) -> Report:
@@ -86,8 +136,11 @@ def report(result: Result) -> Report:
             "tested-sha": result.revision.tested_sha,
             "coverage": str(result.coverage) if result.coverage else "",
             "report": str(result.report),
-            "tests": json.dumps(present.count_tests(result.tests)) if result.tests else "",
+            "tests": json.dumps(count_tests(result.tests)) if result.tests else "",
             "findings": str(result.blocking),
+            "sarif": str(result.sarif),
+            "patch-coverage": str(result.patch) if result.patch else "",
+            "flaky": str(result.flaky),
             "timings": json.dumps(_timings(result.checks)),
         },
         exit_code=result.exit_code,
@@ -124,7 +177,7 @@ def _make_reports(settings: Settings, context: RunContext) -> Path:
         what, fix = f"cannot be made: {error.strerror}", "Name a folder that can be written to."
         value = str(settings.report_directory)
         raise ConfigError(Problem(input="report-directory", value=value, what=what, fix=fix)) from error
-    for name in ("report.json", "install.log", "pytest.log"):  # a report of an earlier run is no evidence
+    for name in _LEFT:
         (settings.report_directory / name).unlink(missing_ok=True)
     return settings.report_directory
 

@@ -21,6 +21,11 @@ log = logging.getLogger("cicd_actions.quality")
 # What runs the tests where the application brings none; its own versions are never changed.
 _PYTEST = ("pytest==9.2.0; python_version >= '3.10'", "pytest>=7,<9; python_version < '3.10'")
 _PYTEST_COV = ("pytest-cov==7.1.0; python_version >= '3.9'", "pytest-cov>=4; python_version < '3.9'")
+# and what checks its types and style, where the project configures that and does not say which version
+_CHECKERS = {
+    "mypy": ("mypy==2.4.1; python_version >= '3.10'", "mypy>=1.4,<2; python_version < '3.10'"),
+    "ruff": ("ruff==0.17.6",),
+}
 _NETWORK = (
     "error sending request", "failed to fetch", "dns error", "connection refused", "connection reset",
     "operation timed out", "newconnectionerror", "max retries exceeded", "readtimeout", "connecttimeout",
@@ -76,6 +81,7 @@ def make_environment(bench: Bench, interpreter: Interpreter, plan: Plan) -> AppE
         done = f"ran {len(install)} commands of the input install"
     everything = maker.packages()
     maker.add_runner(everything)
+    maker.add_checkers(everything)
     packages = tuple(p for p in everything if p not in before and p.name.lower() not in ("pip", "setuptools", "wheel"))
     return AppEnvironment(python=maker.python, packages=packages, env=maker.env, installed=done,
                           version=interpreter.version)  # fmt: skip
@@ -157,6 +163,13 @@ class _Maker:
             self.install(["pytest-cov", f"pytest=={versions['pytest']}"], "pytest-cov")
         else:
             self.install([*_PYTEST, *_PYTEST_COV], "pytest and pytest-cov")
+
+    def add_checkers(self, packages: Sequence[Package]) -> None:
+        """Add mypy and ruff where they are asked for and the application does not bring them."""
+        names = {package.name.lower() for package in packages}
+        for check, requirements in _CHECKERS.items():
+            if check in self.bench.settings.checks and check not in names:
+                self.install(requirements, check)
 
     def _run(self, argv: Sequence[str | Path], failure: str) -> None:
         env = uv_env(self.env) if self._uv else self.env

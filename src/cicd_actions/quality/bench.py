@@ -26,13 +26,17 @@ _LINE_LENGTH = 400
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """``scratch`` is removed at the end of the run, ``reports`` stays; ``env`` holds no secret and nothing of ours."""
+    """``scratch`` is removed at the end of the run, ``reports`` stays; ``env`` holds no secret and nothing of ours.
+
+    ``only`` are the Python files that linters look at, relative to the folder; None means all of them.
+    """
 
     project: Project
     settings: Settings
     scratch: Path
     reports: Path
     env: Mapping[str, str]
+    only: frozenset[str] | None = None
 
     def run_tool(
         self, module: str, *words: str, cwd: Path | None = None, extra: Mapping[str, str] | None = None
@@ -42,9 +46,30 @@ class Bench:
         env = {**self.env, **(extra or {})}
         return run(argv, cwd=cwd or self.project.directory, env=env, timeout=self.settings.timeout)
 
-    def lint_paths(self) -> tuple[str, ...]:
-        """What black and flake8 are given; the prefix keeps a file from being taken for an option."""
+    def all_paths(self) -> tuple[str, ...]:
+        """The paths that were asked for; the prefix keeps a file from being taken for an option."""
         return tuple(f"./{name}" for name in self.settings.paths or self.project.top_level)
+
+    def lint_paths(self) -> tuple[str, ...]:
+        """What linters are given: the paths, or the changed files below them, perhaps none."""
+        if self.only is None:
+            return self.all_paths()
+        return tuple(f"./{name}" for name in self.below(self.project.python_files))
+
+    def below(self, files: Sequence[str]) -> tuple[str, ...]:
+        """Those of the files that linters look at: below the paths asked for, and changed where only that counts."""
+        roots = [path.removeprefix("./").rstrip("/") for path in self.settings.paths]
+        everything = not roots or "." in roots
+        return tuple(
+            name
+            for name in files
+            if (everything or any(name == root or name.startswith(f"{root}/") for root in roots))
+            and (self.only is None or name in self.only)
+        )
+
+    def unchanged(self, check: str, *, why: str = "no Python file changed") -> CheckResult:
+        """The result of a linter that was to look at changed files only, and had none to look at."""
+        return CheckResult(check=check, state=State.PASSED, detail=f"{why} (only-changed)")
 
 
 def clean_env(env: Mapping[str, str], scratch: Path) -> dict[str, str]:

@@ -22,7 +22,8 @@ class ToolConfig:
     """Which tools are configured, and the few values that our defaults depend on.
 
     ``bandit`` holds bandit's own arguments for the configuration that was found. ``coverage_source`` is true when
-    the project says what to measure. ``fail_under`` is the project's own coverage floor.
+    the project says what to measure, ``mypy_paths`` when it tells mypy what to
+    look at. ``fail_under`` is the project's own coverage floor.
     """
 
     pyproject: Mapping[str, Any]
@@ -34,6 +35,9 @@ class ToolConfig:
     coverage_source: bool
     addopts: tuple[str, ...]
     fail_under: Fraction | None
+    mypy: bool
+    mypy_paths: bool
+    ruff: bool
 
     @property
     def measures_itself(self) -> bool:
@@ -51,6 +55,7 @@ def read_config(directory: Path, root: Path) -> ToolConfig:
     inis = {name: _ini(directory / name) for name in ("setup.cfg", "tox.ini", "pytest.ini", ".pytest.ini")}
     coveragerc = _ini(directory / ".coveragerc")
     addopts = _addopts(pyproject, inis)
+    mypy = _mypy(directory, pyproject, inis)
     coverage_run, coverage_report = _coverage(pyproject, inis, coveragerc)
     return ToolConfig(
         pyproject=pyproject,
@@ -63,6 +68,9 @@ def read_config(directory: Path, root: Path) -> ToolConfig:
         coverage_source=bool({"source", "source_pkgs", "include", "source_dirs"} & set(coverage_run)),
         addopts=addopts,
         fail_under=_fail_under(addopts, coverage_report),
+        mypy=bool(mypy),
+        mypy_paths=bool({"files", "packages", "modules"} & set(mypy)),
+        ruff=_ruff(directory, root),
     )  # fmt: skip
 
 
@@ -92,6 +100,25 @@ def _bandit(directory: Path, root: Path) -> tuple[str, ...]:
         if _tool(_toml(folder / "pyproject.toml"), "bandit"):
             return ("-c", str(folder / "pyproject.toml"))
     return ()
+
+
+def _ruff(directory: Path, root: Path) -> bool:
+    return any(
+        (folder / "ruff.toml").is_file()
+        or (folder / ".ruff.toml").is_file()
+        or bool(_tool(_toml(folder / "pyproject.toml"), "ruff"))
+        for folder in _upwards(directory, root)
+    )
+
+
+def _mypy(
+    directory: Path, pyproject: Mapping[str, Any], inis: Mapping[str, Mapping[str, Mapping[str, str]]]
+) -> Mapping[str, Any]:
+    """mypy's own section, in the order in which it looks; a section of one module only does not configure it."""
+    for name in ("mypy.ini", ".mypy.ini"):
+        if "mypy" in (found := _ini(directory / name)):
+            return found["mypy"] or {"configured": ""}
+    return _tool(pyproject, "mypy") or inis["setup.cfg"].get("mypy", {})
 
 
 def _addopts(pyproject: Mapping[str, Any], inis: Mapping[str, Mapping[str, Mapping[str, str]]]) -> tuple[str, ...]:

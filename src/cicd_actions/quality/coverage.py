@@ -19,7 +19,13 @@ def read_coverage(path: Path, project: Project) -> Coverage | None:
         report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         covered, total = _counts(report["totals"])
         files = tuple(
-            FileCoverage(file=project.in_repository(name) or name, covered=counts[0], total=counts[1])
+            FileCoverage(
+                file=project.in_repository(name) or name,
+                covered=counts[0],
+                total=counts[1],
+                executed=frozenset(entry.get("executed_lines", ())),
+                missing=frozenset(entry.get("missing_lines", ())),
+            )
             for name, entry in sorted(report["files"].items())
             for counts in [_counts(entry["summary"])]
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 
 from cicd_actions.errors import ActionError, UpstreamError
 from cicd_actions.process import end_all
@@ -16,14 +18,20 @@ from cicd_actions.quality.bench import Bench, first_line
 from cicd_actions.quality.checks.bandit import check_bandit
 from cicd_actions.quality.checks.black import check_black
 from cicd_actions.quality.checks.flake8 import check_flake8
+from cicd_actions.quality.checks.mypy import check_mypy
+from cicd_actions.quality.checks.own import check_own
 from cicd_actions.quality.checks.pip_audit import audit_files, audit_packages
 from cicd_actions.quality.checks.pytest import check_pytest
+from cicd_actions.quality.checks.ruff import check_ruff
 from cicd_actions.quality.checks.safety import check_safety
+from cicd_actions.quality.custom import CustomCheck
 from cicd_actions.quality.install import Plan
 from cicd_actions.quality.interpreter import Interpreter
 from cicd_actions.quality.model import CheckResult, State, TestCounts
 
 log = logging.getLogger("cicd_actions.quality")
+_NEED_NO_ENVIRONMENT = ("black", "flake8", "bandit", "pip-audit")
+_GRACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,22 +45,26 @@ class Outcome:
 
 def needs_environment(checks: tuple[str, ...], plan: Plan, install: tuple[str, ...]) -> bool:
     """True when a check looks into the application's own environment."""
-    audit_needs_it = "pip-audit" in checks and not (install == ("auto",) and plan.is_locked)
-    return "pytest" in checks or "safety" in checks or audit_needs_it
+    if set(checks) - set(_NEED_NO_ENVIRONMENT):
+        return True
+    return "pip-audit" in checks and not (install == ("auto",) and plan.is_locked)
 
 
 def run_checks(bench: Bench, interpreter: Interpreter | None, plan: Plan) -> Outcome:
     """Run every check that was asked for; ``interpreter`` is None when no environment is needed."""
-    pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="check")
+    pool = ThreadPoolExecutor(max_workers=len(bench.settings.expected) + 1, thread_name_prefix="check")
+    futures: dict[str, Future[CheckResult]] = {}
     try:
         environment = pool.submit(_timed_environment, bench, interpreter, plan) if interpreter else None
         tests: list[TestCounts] = []
         bodies = _bodies(bench, environment, plan, tests)
-        futures = {check: pool.submit(_guard, check, bodies[check]) for check in bench.settings.checks}
+        futures = {check: pool.submit(_guard, check, bodies[check]) for check in bench.settings.expected}
         results = tuple(future.result() for future in futures.values())
-    except BaseException:  # an interrupt: nothing may go on behind the user's back
+    except BaseException:  # an interrupt or SIGTERM: nothing may go on behind the user's back
         pool.shutdown(wait=False, cancel_futures=True)
         end_all()
+        wait(futures.values(), timeout=_GRACE_SECONDS)
+        end_all(signal.SIGKILL)  # what did not listen, or was started in between
         raise
     finally:
         pool.shutdown()
@@ -89,7 +101,14 @@ def _bodies(
         "pytest": body_pytest,
         "pip-audit": body_audit,
         "safety": lambda: check_safety(bench, app().packages),
+        "mypy": lambda: check_mypy(bench, app()),
+        "ruff": lambda: check_ruff(bench, app()),
+        **{check.name: partial(_own, bench, app, check) for check in bench.settings.custom},
     }
+
+
+def _own(bench: Bench, app: Callable[[], AppEnvironment], check: CustomCheck) -> CheckResult:
+    return check_own(bench, app(), check)
 
 
 def _timed_environment(bench: Bench, interpreter: Interpreter, plan: Plan) -> tuple[AppEnvironment, str]:

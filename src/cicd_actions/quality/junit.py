@@ -23,11 +23,15 @@ _MESSAGE_LENGTH = 500
 
 @dataclass(frozen=True, kw_only=True)
 class JUnit:
-    """What the file holds; ``not_collected`` are files whose tests could not even be found."""
+    """What the file holds; ``not_collected`` are files whose tests could not even be found.
+
+    ``passed`` names the tests that came to a good end, in the way the findings name theirs as the rule.
+    """
 
     counts: TestCounts
     failures: tuple[Finding, ...]
     not_collected: tuple[Finding, ...]
+    passed: frozenset[str] = frozenset()
 
 
 def read_junit(path: Path, project: Project) -> JUnit | None:
@@ -46,11 +50,15 @@ def read_junit(path: Path, project: Project) -> JUnit | None:
         return None
     failures: list[Finding] = []
     not_collected: list[Finding] = []
+    passed = set()
     for suite in suites:
         for case in suite.iter("testcase"):
+            if not any(case.find(kind) is not None for kind in ("failure", "error", "skipped")):
+                passed.add(_name(case))
             for finding, collected in _findings(case, project):
                 (failures if collected else not_collected).append(finding)
-    return JUnit(counts=counts, failures=tuple(failures), not_collected=tuple(not_collected))
+    return JUnit(counts=counts, failures=tuple(failures), not_collected=tuple(not_collected),
+                 passed=frozenset(passed))  # fmt: skip
 
 
 def failing_place(text: str, project: Project) -> tuple[str, int]:

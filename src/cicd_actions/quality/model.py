@@ -52,7 +52,11 @@ _SEVERITY_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that one tool found; ``file`` is relative to the repository, ``line`` counts from 1 (0: none)."""
+    """One thing that one tool found; ``file`` is relative to the repository, ``line`` counts from 1 (0: none).
+
+    ``fingerprint`` stays the same while the code it is about does; ``known`` says why it does not block, where the
+    file of known findings accepts it; ``flaky`` means a test that passed when it was run again.
+    """
 
     check: str
     rule: str
@@ -61,6 +65,9 @@ class Finding:
     blocking: bool = True
     file: str = ""
     line: int = 0
+    fingerprint: str = ""
+    known: str = ""
+    flaky: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +113,13 @@ class TestCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class FileCoverage:
-    """One file's share."""
+    """One file's share; ``executed`` and ``missing`` are its measured lines."""
 
     file: str
     covered: int
     total: int
+    executed: frozenset[int] = field(default=frozenset(), repr=False)
+    missing: frozenset[int] = field(default=frozenset(), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

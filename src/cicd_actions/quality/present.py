@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 from cicd_actions.quality.bench import count, first_line
+from cicd_actions.quality.document import all_notes
 from cicd_actions.quality.markdown import cell, table
-from cicd_actions.quality.model import CheckResult, Finding, Severity, State, TestCounts, Verdict
+from cicd_actions.quality.model import CheckResult, Finding, Severity, State, Verdict
 from cicd_actions.quality.result import Result
 from cicd_actions.runner.report import Annotation, Level
 
-SCHEMA_VERSION = 1
 _SUMMARY_FINDINGS = 100
 _TEXT_FINDINGS = 50
 _MARKS = {
@@ -68,7 +66,7 @@ def text(result: Result) -> str:
             lines += ["", f"{check.check}: {first_line(check.detail)}", *(f"  {line}" for line in rest)]
             lines += [f"  What to do: {check.remedy}"] if check.remedy else []
             lines += ["", *check.log.splitlines()] if check.log else []
-    lines += ["", *(f"note: {note}" for note in _all_notes(result))]
+    lines += ["", *(f"note: {note}" for note in all_notes(result))]
     if coverage := result.coverage:
         lines += ["", f"coverage: {coverage} % ({coverage.covered} of {coverage.total} statements and branches)"]
     lines += [
@@ -95,67 +93,11 @@ def annotate(result: Result) -> tuple[Annotation, ...]:
         Annotation(level=_level(finding), title=f"{finding.check} {finding.rule}", message=finding.message,
                    file=finding.file, line=finding.line)
         for finding in result.findings
+        if not finding.known
     ]  # fmt: skip
     if result.revision.changed:
         found.append(Annotation(level="warning", title="quality-gate", message=_changed(result)))
     return tuple(found)
-
-
-def as_json(result: Result) -> str:
-    """Return the JSON report; ``schema_version`` is raised when a field changes its meaning or goes."""
-    coverage = result.coverage
-    report: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "verdict": result.verdict.value,
-        "exit_code": result.exit_code,
-        "tested_sha": result.revision.tested_sha,
-        "commit": result.revision.sha,
-        "changed_files": list(result.revision.changed),
-        "seconds": round(result.seconds, 3),
-        "tools": dict(result.tools),
-        "notes": _all_notes(result),
-        "tests": None,
-        "coverage": None,
-        "checks": [_check_json(check) for check in result.checks],
-    }
-    if tests := result.tests:
-        report["tests"] = {**count_tests(tests), "seconds": round(tests.seconds, 3)}
-    if coverage:
-        files = [{"file": f.file, "covered": f.covered, "total": f.total} for f in coverage.files]
-        report["coverage"] = {
-            "percent": str(coverage),
-            "covered": coverage.covered,
-            "total": coverage.total,
-            "files": files,
-        }
-    return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-
-
-def count_tests(tests: TestCounts) -> dict[str, int]:
-    """Return the counts as the output ``tests`` and the report have them."""
-    return {
-        "total": tests.total,
-        "passed": tests.passed,
-        "failed": tests.failed,
-        "errors": tests.errors,
-        "skipped": tests.skipped,
-    }
-
-
-def _check_json(check: CheckResult) -> dict[str, Any]:
-    findings = [
-        {"rule": f.rule, "severity": f.severity.value, "blocking": f.blocking, "file": f.file, "line": f.line,
-         "message": f.message}
-        for f in check.findings
-    ]  # fmt: skip
-    return {
-        "check": check.check,
-        "state": check.state.value,
-        "detail": check.detail,
-        "remedy": check.remedy,
-        "seconds": round(check.seconds, 3),
-        "findings": findings,
-    }
 
 
 def _level(finding: Finding) -> Level:
@@ -195,6 +137,10 @@ def _numbers(result: Result) -> str:
             lines.append(
                 "Most is missing in " + ", ".join(f"{cell(f.file)} ({f.total - f.covered})" for f in worst) + "."
             )
+    if patch := result.patch:
+        lines.append(f"**Patch coverage:** {patch} % ({patch.covered} of {patch.total} changed statements).")
+    if result.flaky:
+        lines.append(f"**Flaky:** {count(result.flaky, 'test')} passed only when run again.")
     return "  \n".join(lines)
 
 
@@ -217,17 +163,21 @@ def _finding_list(findings: Sequence[Finding]) -> str:
     if len(shown) < len(findings):
         head += f"\n\nShowing {len(shown)} of {len(findings)}; report.json has them all."
     rows = [
-        (finding.check, cell(finding.rule), finding.severity.value if finding.blocking else "reported only",
+        (finding.check, cell(finding.rule), _standing(finding),
          cell(_place(finding)), cell(finding.message))
         for finding in shown
     ]  # fmt: skip
     return head + "\n\n" + table(("check", "rule", "severity", "where", "what"), rows)
 
 
+def _standing(finding: Finding) -> str:
+    return "known" if finding.known else finding.severity.value if finding.blocking else "reported only"
+
+
 def _finding_lines(findings: Sequence[Finding]) -> list[str]:
     lines = [
         f"{_place(finding) or '-'}: {finding.check} {finding.rule}: {first_line(finding.message)}"
-        + ("" if finding.blocking else " (reported only)")
+        + ("" if finding.blocking else f" (known: {finding.known})" if finding.known else " (reported only)")
         for finding in findings[:_TEXT_FINDINGS]
     ]
     if len(findings) > _TEXT_FINDINGS:
@@ -239,12 +189,8 @@ def _place(finding: Finding) -> str:
     return f"{finding.file}:{finding.line}" if finding.line else finding.file
 
 
-def _all_notes(result: Result) -> list[str]:
-    return [*result.notes, *(note for check in result.checks for note in check.notes)]
-
-
 def _notes(result: Result) -> str:
-    lines = [f"- {cell(note)}" for note in _all_notes(result)]
+    lines = [f"- {cell(note)}" for note in all_notes(result)]
     tools = ", ".join(f"{name} {version}" for name, version in result.tools.items())
     if tools:
         lines.append(f"- {tools}")

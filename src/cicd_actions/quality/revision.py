@@ -38,8 +38,8 @@ def read_revision(directory: Path, context: RunContext) -> Revision:
     Raises:
         ConfigError: In a workflow run, the folder is no checkout, or holds another commit than the event's.
     """
-    top = _git(directory, context.env, "rev-parse", "--show-toplevel")
-    head = _git(directory, context.env, "rev-parse", "--verify", "HEAD^{commit}")
+    top = git(directory, context.env, "rev-parse", "--show-toplevel")
+    head = git(directory, context.env, "rev-parse", "--verify", "HEAD^{commit}")
     if not top.ok or not head.ok:
         if context.in_actions:
             what = "is no git checkout with a commit"
@@ -51,14 +51,14 @@ def read_revision(directory: Path, context: RunContext) -> Revision:
     if allowed and sha not in allowed:
         what = f"the checkout holds commit {sha}, but this run is about {' or '.join(sorted(allowed))}"
         raise ConfigError(Problem(input="working-directory", value=str(directory), what=what, fix=_HINT))
-    status = _git(directory, context.env, "status", "--porcelain=v1", "-z", "--untracked-files=no")
+    status = git(directory, context.env, "status", "--porcelain=v1", "-z", "--untracked-files=no")
     changed = tuple(entry[3:] for entry in status.stdout.split("\0") if entry[3:])
     return Revision(root=Path(top.stdout.strip()), sha=sha, changed=changed)
 
 
 def tracked_files(directory: Path, env: Mapping[str, str]) -> tuple[str, ...] | None:
     """Return the tracked files that exist, relative to ``directory``; None when git knows none of it."""
-    listed = _git(directory, env, "ls-files", "-z")
+    listed = git(directory, env, "ls-files", "-z")
     if not listed.ok:
         return None
     names = sorted({name for name in listed.stdout.split("\0") if name})
@@ -70,16 +70,18 @@ def _event_commits(context: RunContext) -> set[str]:
     if not context.in_actions or not context.sha or context.event_name in _FREE_EVENTS:
         return set()
     parts = (("pull_request", "head", "sha"), ("workflow_run", "head_sha"))
-    return {context.sha} | {sha for keys in parts if (sha := _dig(context.event, keys))}
+    return {context.sha} | {sha for keys in parts if (sha := look_up(context.event, keys))}
 
 
-def _dig(event: object, keys: Sequence[str]) -> str:
+def look_up(event: object, keys: Sequence[str]) -> str:
+    """Return the text at this path of an event, or ``""``."""
     for key in keys:
         event = event.get(key) if isinstance(event, Mapping) else None
     return event if isinstance(event, str) else ""
 
 
-def _git(directory: Path, env: Mapping[str, str], *words: str) -> Completed:
+def git(directory: Path, env: Mapping[str, str], *words: str) -> Completed:
+    """Run git in a checkout, without anything that the checkout or the caller could make it start."""
     # A container job's checkout belongs to another user, and a repository's own settings may start programs.
     clean = {key: value for key, value in env.items() if not key.startswith("GIT_")}
     options = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")

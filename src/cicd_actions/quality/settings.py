@@ -9,69 +9,16 @@ from fractions import Fraction
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cicd_actions.errors import ConfigError
 from cicd_actions.quality.baseline import read_baseline
+from cicd_actions.quality.contract import ALL_CHECKS, DEFAULT_CHECKS, INPUTS, OUTPUTS
+from cicd_actions.quality.custom import CustomCheck, read_custom
+from cicd_actions.quality.known import Known, read_known
 from cicd_actions.runner.context import RunContext
-from cicd_actions.runner.inputs import Input, Inputs, Output
+from cicd_actions.runner.inputs import Inputs
 from cicd_actions.runner.secrets import Secret
 
-DEFAULT_CHECKS = ("black", "flake8", "pytest", "bandit", "pip-audit")
-ALL_CHECKS = (*DEFAULT_CHECKS, "safety")
-
-INPUTS = (
-    Input("working-directory", "Folder of the application, relative to the workspace.", "."),
-    Input("python-version", "Python that the application is tested with, for example 3.11.", "3.11"),
-    Input(
-        "install",
-        "How the application is installed for its tests: auto (requirements files, pyproject.toml, setup.py), none "
-        "(use what the chosen Python already has), or commands of your own, one a line, without shell syntax.",
-        "auto",
-    ),
-    Input(
-        "checks",
-        "Checks to run: black, flake8, pytest, bandit, pip-audit, safety. auto takes all of them, safety only with "
-        "a key or a database.",
-        "auto",
-    ),
-    Input(
-        "paths",
-        "Files and folders to lint, separated by blanks; empty takes all Python files that git tracks.",
-    ),
-    Input("tests", "What pytest is given, separated by blanks; empty lets the project decide."),
-    Input(
-        "coverage-floor",
-        "Percentage that must be covered, compared on exact counts; empty takes the project's own fail_under, if any.",
-    ),
-    Input(
-        "coverage-ratchet",
-        "Percentage points that coverage may fall below the baseline, or off.",
-        "off",
-    ),
-    Input(
-        "baseline",
-        "What the ratchet compares with: a percentage, or the path of an earlier report of this gate.",
-    ),
-    Input(
-        "report-directory",
-        "Folder for report.json, junit.xml, coverage.json and coverage.xml; empty makes one below RUNNER_TEMP.",
-    ),
-    Input("audit-url", "Query URL of an OSV server for pip-audit; empty uses its default feed."),
-    Input("safety-key", "API key of Safety; with a key the check safety runs too.", secret=True),
-    Input(
-        "safety-database",
-        "Folder with a local Safety database (insecure.json, insecure_full.json); with one the check safety runs too.",
-    ),
-    Input("timeout", "Longest time for one check, for example 90s or 15m.", "15m"),
-)
-
-OUTPUTS = (
-    Output("verdict", "passed, failed (findings), error (a check could not look) or unavailable (no answer)."),
-    Output("tested-sha", "The commit that was tested; empty when tracked files differ from it."),
-    Output("coverage", "Percentage covered, two decimals, rounded down; empty when nothing was measured."),
-    Output("report", "Path of the JSON report."),
-    Output("tests", "JSON object: total, passed, failed, errors, skipped; empty when no test ran."),
-    Output("findings", "Number of findings that block."),
-    Output("timings", "JSON object: check name to seconds."),
-)  # fmt: skip
+__all__ = ["INPUTS", "OUTPUTS", "Settings", "load"]
 
 _VERSION = re.compile(r"3\.\d{1,2}(\.\d{1,3})?")
 _SHELL = re.compile(r"^(&&|\|\|?|;|>>?|<|&)$|^\$\(|`")
@@ -81,24 +28,39 @@ _SHELL = re.compile(r"^(&&|\|\|?|;|>>?|<|&)$|^\$\(|`")
 class Settings:
     """What the gate was asked to do; folders are absolute.
 
-    ``install`` is ``("auto",)``, ``("none",)`` or the commands as they were given, one a line.
+    ``install`` is ``("auto",)``, ``("none",)`` or the commands as they were given, one a line. ``auto_checks`` means
+    that ``checks`` grows by what the project configures. ``known`` is None when no list was given.
     """
 
     directory: Path
     python_version: str
     install: tuple[str, ...]
     checks: tuple[str, ...]
+    auto_checks: bool
+    custom: tuple[CustomCheck, ...]
     paths: tuple[str, ...]
     tests: tuple[str, ...]
     coverage_floor: Fraction | None
     coverage_ratchet: Fraction | None
     baseline: Fraction | None
+    known: tuple[Known, ...] | None
+    write_baseline: Path | None
+    base: str
+    patch_floor: Fraction | None
+    only_changed: bool
+    rerun_failed: bool
+    allow_flaky: bool
     report_directory: Path | None
     audit_url: str
     safety_key: Secret
     safety_database: Path | None
     timeout: float
     action_path: Path | None
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """The names of everything that is to be run and must leave a result."""
+        return (*self.checks, *(check.name for check in self.custom))
 
 
 def load(inputs: Inputs, context: RunContext) -> Settings:
@@ -117,18 +79,29 @@ def load(inputs: Inputs, context: RunContext) -> Settings:
         python_version=_python_version(inputs),
         install=_install(inputs),
         checks=_checks(inputs),
+        auto_checks=inputs.text("checks").lower() == "auto",
+        custom=read_custom(inputs, ALL_CHECKS),
         paths=_existing(inputs, "paths", directory),
         tests=_existing(inputs, "tests", directory),
         coverage_floor=floor,
         coverage_ratchet=ratchet,
         baseline=baseline,
-        report_directory=_report_directory(inputs, context),
+        known=_known(inputs, directory),
+        write_baseline=_below_roots(inputs, "write-baseline", context, directory, folder=False),
+        base=_base(inputs),
+        patch_floor=_percentage(inputs, "patch-coverage-floor") if inputs.given("patch-coverage-floor") else None,
+        only_changed=inputs.flag("only-changed"),
+        rerun_failed=inputs.integer("rerun-failed", minimum=0, maximum=1) == 1,
+        allow_flaky=inputs.flag("allow-flaky"),
+        report_directory=_below_roots(inputs, "report-directory", context, context.workspace, folder=True),
         audit_url=_audit_url(inputs),
         safety_key=inputs.secret("safety-key"),
         safety_database=_safety_database(inputs, directory),
         timeout=_timeout(inputs),
         action_path=_action_path(context),
     )
+    if settings.patch_floor is not None and "pytest" not in settings.checks:
+        inputs.problem("patch-coverage-floor", "needs the check pytest", "Add pytest to checks.")
     inputs.finish()
     return settings
 
@@ -220,16 +193,37 @@ def _baseline(inputs: Inputs, directory: Path) -> Fraction | None:
         return None
 
 
-def _report_directory(inputs: Inputs, context: RunContext) -> Path | None:
-    if not inputs.given("report-directory"):
+def _known(inputs: Inputs, directory: Path) -> tuple[Known, ...] | None:
+    """The list of known findings, or None; a file of several problems tells all of them."""
+    if not inputs.given("findings-baseline"):
         return None
-    path = (context.workspace / inputs.text("report-directory")).resolve()
+    path = inputs.path("findings-baseline", root=directory)
+    try:
+        return read_known(path)
+    except ConfigError as error:
+        for problem in error.problems:
+            inputs.problem("findings-baseline", str(getattr(problem, "what", problem)), getattr(problem, "fix", ""))
+        return ()
+
+
+def _base(inputs: Inputs) -> str:
+    base = inputs.text("base")
+    if base.startswith("-"):
+        inputs.problem("base", "looks like an option", "Name a branch or a commit.")
+    return base
+
+
+def _below_roots(inputs: Inputs, name: str, context: RunContext, start: Path, *, folder: bool) -> Path | None:
+    """A path to write to, below the workspace or the runner's temporary folder; None when none is given."""
+    if not inputs.given(name):
+        return None
+    path = (start / inputs.text(name)).resolve()
     roots = (context.workspace.resolve(), context.temp.resolve())
     if not any(path.is_relative_to(root) for root in roots):
-        fix = f"Name a folder below {roots[0]} or {roots[1]}."
-        inputs.problem("report-directory", "leaves the workspace and the runner's temporary folder", fix)
-    elif path.exists() and not path.is_dir():
-        inputs.problem("report-directory", "is a file", "Name a folder.")
+        fix = f"Name a place below {roots[0]} or {roots[1]}."
+        inputs.problem(name, "leaves the workspace and the runner's temporary folder", fix)
+    elif path.exists() and path.is_dir() is not folder:
+        inputs.problem(name, "is a file" if folder else "is a folder", f"Name a {'folder' if folder else 'file'}.")
     return path
 
 

@@ -11,11 +11,11 @@ import pytest
 from cicd_actions.errors import ConfigError
 from cicd_actions.quality.action import report
 from cicd_actions.quality.bench import clean_env
+from cicd_actions.quality.document import as_json
 from cicd_actions.quality.indexes import uv_env
 from cicd_actions.quality.interpreter import cached_pythons
 from cicd_actions.quality.markdown import cell
 from cicd_actions.quality.model import CheckResult, Finding, State, Verdict
-from cicd_actions.quality.present import as_json
 from cicd_actions.quality.result import Result
 from cicd_actions.quality.revision import Revision
 from cicd_actions.quality.settings import INPUTS, OUTPUTS, Settings, load

@@ -20,7 +20,9 @@ def check_bandit(bench: Bench) -> CheckResult:
     """Run bandit over the source files, tests left out, with the project's own configuration."""
     out = bench.reports / "bandit.json"
     out.unlink(missing_ok=True)
-    files = _below(bench.project.source_files, bench.settings.paths)
+    files = tuple(name for name in bench.below(bench.project.source_files) if name.endswith(".py"))
+    if not files and bench.only is not None:
+        return bench.unchanged("bandit", why="no Python file changed that is no test")
     if not files:
         return CheckResult(check="bandit", state=State.NOT_RUN, detail="bandit was given no file",
                            remedy="Let the input paths name source code, or leave bandit out of checks.")  # fmt: skip
@@ -29,7 +31,10 @@ def check_bandit(bench: Bench) -> CheckResult:
     excludes = () if "--ini" in config else ("-x", "./.nothing")
     words = ("-q", "-f", "json", "-o", str(out), "--exit-zero", *excludes, *config)
     completed = bench.run_tool("bandit", *words, *(f"./{name}" for name in files))
-    return judge_bandit(completed, out, bench.project, len(files))
+    result = judge_bandit(completed, out, bench.project, len(files))
+    if result.state is State.NOT_RUN and bench.only is not None:
+        return bench.unchanged("bandit", why="the project's settings leave out every changed file")
+    return result
 
 
 def judge_bandit(completed: Completed, out: Path, project: Project, given: int) -> CheckResult:
@@ -60,14 +65,6 @@ def judge_bandit(completed: Completed, out: Path, project: Project, given: int) 
     remedy = {State.FINDINGS: _REMEDY, State.TOOL_ERROR: "Mend the syntax of these files."}.get(state, "")
     return CheckResult(check="bandit", state=state, detail=detail, remedy=remedy, findings=(*skipped, *found),
                        notes=tuple(notes), seconds=completed.seconds)  # fmt: skip
-
-
-def _below(files: tuple[str, ...], paths: tuple[str, ...]) -> tuple[str, ...]:
-    python = tuple(name for name in files if name.endswith(".py"))
-    if not paths or "." in paths:
-        return python
-    roots = [path.removeprefix("./").rstrip("/") for path in paths]
-    return tuple(name for name in python if any(name == root or name.startswith(f"{root}/") for root in roots))
 
 
 def _finding(entry: dict[str, Any], project: Project) -> Finding:

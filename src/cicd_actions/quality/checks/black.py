@@ -21,8 +21,13 @@ _REMEDY = "Run black on these files and commit the result."
 
 def check_black(bench: Bench) -> CheckResult:
     """Run black over the paths; nothing is changed."""
+    if not bench.lint_paths():
+        return bench.unchanged("black")
     options = ("--check", "--diff", "--no-color", *_excludes(bench.project))
-    return judge_black(bench.run_tool("black", *options, "--", *bench.lint_paths()), bench.project)
+    result = judge_black(bench.run_tool("black", *options, "--", *bench.lint_paths()), bench.project)
+    if result.state is State.NOT_RUN and bench.only is not None:
+        return bench.unchanged("black", why="the project's settings leave out every changed file")
+    return result
 
 
 def judge_black(completed: Completed, project: Project) -> CheckResult:

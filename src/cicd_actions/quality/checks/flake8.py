@@ -18,6 +18,8 @@ _REMEDY = "Mend them, or configure flake8 in .flake8, setup.cfg or tox.ini if th
 
 def check_flake8(bench: Bench) -> CheckResult:
     """Run flake8 over the paths with the project's configuration, or with black's style where there is none."""
+    if not bench.lint_paths():
+        return bench.unchanged("flake8")
     out = bench.reports / "flake8.txt"
     out.unlink(missing_ok=True)
     options, note = _defaults(bench.project)

@@ -9,6 +9,7 @@ from pathlib import Path
 from cicd_actions.process import Completed, run
 from cicd_actions.quality.appenv import AppEnvironment
 from cicd_actions.quality.bench import Bench, count, tail, tool_error
+from cicd_actions.quality.checks.rerun import judge_again, run_failed
 from cicd_actions.quality.junit import JUnit, read_junit
 from cicd_actions.quality.model import CheckResult, Finding, Severity, State, TestCounts
 from cicd_actions.quality.project import Project, coverage_omissions, coverage_sources
@@ -38,6 +39,8 @@ def check_pytest(bench: Bench, environment: AppEnvironment) -> tuple[CheckResult
     result = judge_pytest(completed, tests, given=bench.settings.tests)
     if result.state is not State.PASSED:
         result = replace(result, log=tail(completed.stdout, _LOG_LINES))
+    if tests and bench.settings.rerun_failed and result.state is State.FINDINGS and tests.failures:
+        result = judge_again(result, run_failed(bench, environment), allow_flaky=bench.settings.allow_flaky)
     return result, tests.counts if tests else None
 
 
