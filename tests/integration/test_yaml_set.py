@@ -131,3 +131,13 @@ def test_failed_write_leaves_all_as_it_was(file: Path, monkeypatch: pytest.Monke
     assert run(file, "image.tag=9") == 2
     assert file.read_bytes() == VALUES
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_create_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_bytes(b"image:\r\n  tag: '1.0.0' # t\r\n# end\r\n")
+    assert run(file, "image.digest=sha256:0a") == 2
+    assert "no key digest" in capsys.readouterr().err
+    assert run(file, "image.digest=sha256:0a", "image.tag=1.0.1", "web.port=80", "--create-missing") == 0
+    expected = b"image:\r\n  tag: '1.0.1' # t\r\n  digest: 'sha256:0a'\r\nweb:\r\n  port: \"80\"\r\n# end\r\n"
+    assert file.read_bytes() == expected

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from cicd_actions.errors import ConfigError, Problem
 from cicd_actions.gitops import scalars, spans
+from cicd_actions.gitops.create import create
 from cicd_actions.gitops.keypath import KeyPath
 from cicd_actions.gitops.locate import Refused, aliases_of, find, holds, line_of
 from cicd_actions.gitops.narrow import Part, narrow
@@ -55,13 +57,16 @@ class _Site:
     change: Change
 
 
-def set_values(data: bytes, updates: Mapping[KeyPath, str], *, document: int | None = None) -> Edit:
+def set_values(
+    data: bytes, updates: Mapping[KeyPath, str], *, document: int | None = None, create_missing: bool = False
+) -> Edit:
     """Set each key to its string; only the scalars' own bytes differ afterwards.
 
     Args:
         data: The file: YAML (one or more documents) or JSON, UTF-8 with or without a byte order mark.
         updates: Key path -> new value, always a string for the reader; the old quoting style is kept.
         document: Counted from 0; None takes the only document that has the key.
+        create_missing: Add keys that are not there (and the mappings around them) in the file's own style.
 
     Raises:
         ConfigError: The file is not YAML, or a key is missing, ambiguous, doubled, reached through an alias or a merge,
@@ -70,8 +75,28 @@ def set_values(data: bytes, updates: Mapping[KeyPath, str], *, document: int | N
     text = decode(data)
     bom = _BOM if data.startswith(_BOM) else b""
     done = _set_in_parts(text, updates) if document is None else None
+    if not done and create_missing:
+        text, added = _create(text, updates, document)
+    else:
+        added = {}
     result, changes = done or _set_in_whole(text, updates, document)
-    return Edit(data=bom + result.encode(), values=changes)
+    values = tuple(added.get(change.path, change) for change in changes)
+    return Edit(data=bom + result.encode(), values=values)
+
+
+def _create(text: str, updates: Mapping[KeyPath, str], document: int | None) -> tuple[str, dict[KeyPath, Change]]:
+    """Add what is missing, one key after the other; each time the whole is proven to be as before but for the key."""
+    added: dict[KeyPath, Change] = {}
+    is_json = _is_json(text)
+    for path, value in updates.items():
+        done = create(text, path, value, document=document, json=is_json)
+        if done is None:
+            continue
+        shared = aliases_of(done.tree, done.node) if done.node else ()
+        lines = tuple(line_of(text, alias.start) for alias in shared)
+        added[path] = Change(path=path, line=done.line, old="", new=value, changed=True, shared_lines=lines)
+        text = done.text
+    return text, added
 
 
 def _set_in_whole(text: str, updates: Mapping[KeyPath, str], document: int | None) -> tuple[str, tuple[Change, ...]]:
@@ -148,9 +173,11 @@ def get_value(data: bytes, path: KeyPath, *, document: int | None = None) -> str
     text = decode(data)
     part = narrow(text, path) if document is None else None
     if part:
-        near = find(parse(text[part.start : part.end]), part.path, text=text, document=None)
-        if not isinstance(near, Refused):
-            return near.node.value
+        near = text[part.start : part.end]
+        with suppress(ConfigError):
+            inside = find(parse(near), part.path, text=near, document=None)
+            if not isinstance(inside, Refused):
+                return inside.node.value
     found = find(parse(text), path, text=text, document=document)
     return None if isinstance(found, Refused) else found.node.value
 

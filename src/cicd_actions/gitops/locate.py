@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cicd_actions.errors import Problem
 from cicd_actions.gitops.keypath import Index, Key, KeyPath, Match, Segment
@@ -23,10 +23,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Missing:
-    """The path ends after ``depth`` segments."""
+    """The path ends after ``depth`` segments, at ``node``, whose text begins behind ``after``."""
 
     depth: int
     problem: Problem
+    node: Node | None = None
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,16 @@ def find(tree: Tree, path: KeyPath, *, text: str, document: int | None = None) -
     return Refused(max(misses, key=lambda miss: miss.depth).problem)
 
 
+def where_missing(tree: Tree, path: KeyPath, *, text: str, document: int | None = None) -> Missing | None:
+    """Where a key could be added: how far its path leads in the document named, or in the only one.
+
+    None means that the key is there, or that there is more than one document to choose from.
+    """
+    roots = tree.documents if document is None else tree.documents[document : document + 1]
+    outcome = _walk(tree, roots[0], path, text) if len(roots) == 1 else None
+    return outcome if isinstance(outcome, Missing) else None
+
+
 def aliases_of(tree: Tree, node: Node) -> tuple[Node, ...]:
     """The aliases through which the value of ``node`` shows up elsewhere (its own anchor or one around it)."""
     holders = [n for n in tree.nodes if n.anchor and n.kind != "alias" and holds(n, node)]
@@ -105,7 +117,8 @@ def _walk(tree: Tree, root: Node, path: KeyPath, text: str) -> Outcome:
         try:
             node, after = place.step(node, segment)
         except _StopError as stop:
-            return stop.outcome
+            outcome = stop.outcome
+            return replace(outcome, node=node, after=after) if isinstance(outcome, Missing) else outcome
     try:
         _Place(tree, path, len(path.segments), text).check_target(node)
     except _StopError as stop:

@@ -18,8 +18,7 @@ from cicd_actions.gitops.keypath import Index, Key, KeyPath, Match, Segment
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 _PREAMBLE = re.compile(r"(?:[ ]*(?:#[^\n]*)?\r?\n)*(?:---[ ]*(?:#[^\n]*)?\r?\n)?")
-_MARKERS = re.compile(r"(?:\A|\n)(?:---|\.\.\.|%)")
-_ODD_BREAKS = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
+_MARKERS = ("---", "...", "%")
 _COMMENTS = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*")
 _KEY_LINE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*[ ]*:(?=[ \t\r\n]|\Z)")
 _DASH = re.compile(r"-(?=[ \t\r\n]|\Z)")
@@ -43,11 +42,11 @@ class Part:
 
 def narrow(text: str, path: KeyPath) -> Part | None:
     """The smallest part of ``text`` that surely holds everything of ``path``, or None when that is not certain."""
-    if not tree.can_check() or _ODD_BREAKS.search(text):
+    if not tree.can_check() or _has_odd_breaks(text):
         return None
     preamble = _PREAMBLE.match(text)
     start = preamble.end() if preamble else 0
-    if _MARKERS.search(text, max(0, start - 1)):
+    if text.startswith(_MARKERS, start) or any(text.find(f"\n{marker}", start) >= 0 for marker in _MARKERS):
         return None
     walk = _Walk(text, start, len(text))
     for depth, segment in enumerate(path.segments):
@@ -58,6 +57,12 @@ def narrow(text: str, path: KeyPath) -> Part | None:
         if not isinstance(segment, Key):
             return walk.part(depth, path)
     return walk.part(len(path.segments) - 1, path)
+
+
+def _has_odd_breaks(text: str) -> bool:
+    """Line breaks other than LF and CRLF, which the searches here do not know."""
+    odd = any(char in text for char in "\x85\u2028\u2029")
+    return odd or text.count("\r") != text.count("\r\n")
 
 
 class _Walk:
@@ -86,10 +91,7 @@ class _Walk:
         column = self._column()
         if column is None:
             return False
-        if isinstance(segment, Key):
-            ends = self._key(segment.name, column)
-        else:
-            ends = self._entry(segment, column)
+        ends = self._key(segment.name, column) if isinstance(segment, Key) else self._entry(segment, column)
         if ends is None or not self._whole(*ends):
             return False
         self.start, self.end = ends

@@ -23,9 +23,17 @@ from cicd_actions.gitops.keypath import KeyPath, parse_update
 @click.option("--diff", is_flag=True, help="Print what changes as a unified diff.")
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if the file would change.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; print the diff.")
+@click.option("--create-missing", is_flag=True, help="Add keys that are not there, in the file's own style.")
 @click.option("--document", type=click.IntRange(min=0), help="Which document of the file, from 0 [default: any].")
 def command(
-    file: Path, updates: tuple[str, ...], *, diff: bool, check: bool, dry_run: bool, document: int | None
+    file: Path,
+    updates: tuple[str, ...],
+    *,
+    diff: bool,
+    check: bool,
+    dry_run: bool,
+    create_missing: bool,
+    document: int | None,
 ) -> int:
     """Set values in a YAML or JSON file; only the bytes of those values change.
 
@@ -37,7 +45,7 @@ def command(
     """
     try:
         data = read(file)
-        edit = set_values(data, updates_of(updates), document=document)
+        edit = set_values(data, updates_of(updates), document=document, create_missing=create_missing)
         if not (check or dry_run) and edit.data != data:
             write(file, edit.data)
     except ActionError as error:

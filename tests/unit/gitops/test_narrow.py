@@ -99,8 +99,14 @@ def test_steps_aside_or_agrees(text: str) -> None:
     assert part is None or part == by_whole(text, parse("k"), "new")
 
 
-LINES = ["a: b", "k:", "  k: v", "  - k: v", "- k: w", "k: |", "  text", "k: 'x", "y'", "# c", "", "  k: [a,", "b]", "k: &x v",
-         "  z: *x", "? k", ": v", "---", "    deep: 1", "  b: >-", "\tk: t", "'k': q", "k: v # c", '  "k": d', "k: a b", "  c", "k:v"]  # fmt: skip
+# fmt: off
+LINES = [
+    "a: b", "k:", "  k: v", "  - k: v", "- k: w", "k: |", "  text", "k: 'x", "y'", "# c", "", "  k: [a,", "b]",
+    "k: &x v",
+    "  z: *x", "? k", ": v", "---", "    deep: 1", "  b: >-", "\tk: t", "'k': q", "k: v # c", '  "k": d', "k: a b",
+    "  c", "k:v",
+]
+# fmt: on
 
 
 @settings(max_examples=1500, deadline=None)
