@@ -1,5 +1,5 @@
 # Everything sets itself up: `make demo` and `make test` work from a fresh clone.
-.PHONY: demo test lint docs lock clean
+.PHONY: demo test lint bench docs lock clean
 
 # Nothing of the caller's Python may leak into ours.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -22,6 +22,10 @@ lint: ## formatting, types, workflows: what our own CI asks
 	.venv/bin/zizmor --quiet --offline --persona auditor --config .github/zizmor.yml .github/workflows workflows-templates action.yml actions
 	bash scripts/actionlint.sh
 	.venv/bin/python scripts/action_docs.py --check
+
+bench: ## time the parts that have to be fast against what is used elsewhere; BENCH=gitops_edit runs one
+	@bash scripts/bootstrap.sh
+	@.venv/bin/python benchmarks $(BENCH)
 
 docs: ## write the tables of the READMEs from action.yml
 	@bash scripts/bootstrap.sh
