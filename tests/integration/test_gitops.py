@@ -183,6 +183,18 @@ def test_several_keys_and_files_in_one_commit(world: World, way: str) -> None:
 
 
 @BOTH
+def test_missing_key(world: World, way: str) -> None:
+    refused = world.run(way, updates="worker.image.digest={digest}\nworker.image.tag={tag}")
+    assert refused.code == 2, refused.text
+    done = world.run(way, updates="worker.image.digest={digest}\nworker.image.tag={tag}", create_missing="true")
+    assert done.code == 0, done.text
+    assert json.loads(done.outputs["previous"])[FILE]["worker.image.digest"] == ""
+    assert NEW in world.values()
+    again = world.run(way, updates="worker.image.digest={digest}\nworker.image.tag={tag}", create_missing="true")
+    assert again.outputs["changed"] == "false"
+
+
+@BOTH
 def test_dry_run(world: World, way: str) -> None:
     done = world.run(way, dry_run="true")
     assert (done.code, done.outputs["changed"], done.outputs["commit-sha"]) == (0, "true", "")

@@ -46,6 +46,7 @@ class Plan:
 class Rules:
     """What may change: ``guard`` knows what is older, ``now`` decides which holds are over."""
 
+    create_missing: bool = False
     allow_downgrade: bool = False
     ignore_hold: bool = False
     guard: Guard = field(default_factory=Guard)
@@ -74,7 +75,7 @@ def make_plan(files: Mapping[str, bytes | None], updates: Mapping[KeyPath, str],
             problems.append(Problem(input="file", value=path, what=f"does not exist in {where}", fix=fix))
             continue
         try:
-            edits[path] = set_values(data, updates)
+            edits[path] = set_values(data, updates, create_missing=rules.create_missing)
         except ConfigError as error:
             problems += [_in_file(problem, path, where) for problem in error.problems]
             continue
@@ -111,8 +112,10 @@ def _halves(path: str, data: bytes, updates: Mapping[KeyPath, str]) -> Iterator[
 
 def _held(path: str, data: bytes, edit: Edit, rules: Rules) -> Iterator[str]:
     """A hold on one value holds the whole commit: half of an update is none."""
+    if b"cicd-actions" not in data:
+        return
     for change in edit.changes:
-        hold = read_hold(data, change.path)
+        hold = read_hold(data, change.path) or read_hold(edit.data, change.path)  # a key may be new
         if hold is None:
             continue
         if not hold.active(rules.now):

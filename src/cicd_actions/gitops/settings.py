@@ -45,6 +45,11 @@ INPUTS = (
         "{digest} and {sha} (the commit of the run).",
         default=DEFAULT_UPDATES,
     ),
+    Input(
+        "create-missing",
+        "Add keys that the file does not have, in its own style, instead of an error.",
+        default="false",
+    ),
     Input("image", "Name of the image without tag and digest, for {image} and the commit message."),
     Input("tag", "Tag of the image, for {tag}."),
     Input("digest", "Digest of the image (sha256:...), for {digest}."),
@@ -112,6 +117,7 @@ class Settings:
     ssh_key: Secret
     files: tuple[str, ...]
     updates: Mapping[KeyPath, str] = field(repr=False)
+    create_missing: bool
     words: Words
     pull_request: bool
     message: str
@@ -150,6 +156,7 @@ def load(inputs: Inputs, context: RunContext) -> Settings:
         ssh_key=ssh_key,
         files=_files(inputs),
         updates=updates,
+        create_missing=inputs.flag("create-missing"),
         words=words,
         pull_request=pull_request,
         message=inputs.text("message"),

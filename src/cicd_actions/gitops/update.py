@@ -59,6 +59,7 @@ class Update:
     def _plan(self, files: Mapping[str, bytes | None], head: str) -> Plan:
         chosen = self.settings
         rules = Rules(
+            create_missing=chosen.create_missing,
             allow_downgrade=chosen.allow_downgrade,
             ignore_hold=chosen.ignore_hold,
             guard=self.evidence.guard,

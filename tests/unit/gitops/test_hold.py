@@ -80,6 +80,17 @@ def test_until(until: str, now: datetime, active: bool) -> None:
     assert "r" in str(hold)
 
 
+def test_a_new_key_below_a_held_one() -> None:
+    rules = Rules(now=NOW, create_missing=True)
+    with pytest.raises(ActionError, match="why"):
+        make_plan(
+            {"v": b"# cicd-actions: hold reason=why\nimage:\n  tag: x\n"},
+            {parse("image.digest"): "y"},
+            where="here",
+            rules=rules,
+        )
+
+
 def test_plan_honours_it() -> None:
     updates = {parse("image.tag"): "1.4.0"}
     files: dict[str, bytes | None] = {"free.yaml": b"image: {tag: 1.3.9}\n", "v.yaml": ABOVE.encode()}
