@@ -85,7 +85,7 @@ def test_a_new_key_below_a_held_one() -> None:
     with pytest.raises(ActionError, match="why"):
         make_plan(
             {"v": b"# cicd-actions: hold reason=why\nimage:\n  tag: x\n"},
-            {parse("image.digest"): "y"},
+            {parse("image.name"): "y"},
             where="here",
             rules=rules,
         )
