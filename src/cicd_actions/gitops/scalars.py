@@ -34,15 +34,18 @@ def reads_as_string(text: str) -> bool:
     return not (_NUMBER.fullmatch(text) or _DATE.fullmatch(text))
 
 
-def may_be_plain(value: str, *, flow: bool) -> bool:
-    """True when ``value`` written without quotes is one plain scalar that reads back as this string."""
-    if not reads_as_string(value) or _SPECIAL.search(value) or value != value.strip(" "):
+def may_be_plain(value: str, *, flow: bool, typed: bool = False) -> bool:
+    """True when ``value`` written without quotes is one plain scalar that reads back as this string.
+
+    ``typed`` tells that ``!!str`` stands before it, so that a number is a string too.
+    """
+    if not value or not (typed or reads_as_string(value)) or _SPECIAL.search(value) or value != value.strip(" "):
         return False
     if value.endswith(":") or ": " in value or " #" in value:
         return False
     if value[:3] in ("---", "...") and value[3:4] in ("", " "):
         return False
-    if flow and set(value) & set(",[]{}"):
+    if flow and (set(value) & set(",[]{}") or "? " in value or value.endswith("?")):
         return False
     if value[0] in "-?:":  # an indicator only when nothing or a space follows
         return value[1:2] not in ("", " ") and (value[0] == "-" or not flow)
@@ -63,7 +66,7 @@ def _escape(char: str) -> str:
     return f"\\u{ord(char):04x}" if _SPECIAL.match(char) else char
 
 
-def render(value: str, *, style: str, flow: bool, json: bool = False) -> str:
+def render(value: str, *, style: str, flow: bool, json: bool = False, typed: bool = False) -> str:
     """Write ``value`` in the old quoting style, or in double quotes where that cannot give the same string back.
 
     Args:
@@ -71,9 +74,10 @@ def render(value: str, *, style: str, flow: bool, json: bool = False) -> str:
         style: The quoting to keep: empty (plain), ``'`` or ``"``.
         flow: The scalar is inside ``[]`` or ``{}``.
         json: The file is JSON, which knows double quotes only.
+        typed: ``!!str`` stands before the scalar.
     """
     if style == "'" and not json and not _SPECIAL.search(value.replace("\t", " ")):
         return "'" + value.replace("'", "''") + "'"
-    if style == "" and not json and may_be_plain(value, flow=flow):
+    if style == "" and not json and may_be_plain(value, flow=flow, typed=typed):
         return value
     return double_quoted(value)

@@ -49,8 +49,10 @@ def content_span(text: str, node: Node, after: int) -> Span | None:
 def replacement(text: str, span: Span, node: Node, value: str, *, flow: bool, json: bool) -> str:
     """The text for ``value`` at ``span``, in the old style where that can hold it."""
     if node.style in ("|", ">"):
-        return blocks.render(text[span.start : span.end], value)
-    return span.lead + scalars.render(value, style=node.style, flow=flow, json=json)
+        rest = text[span.end : span.end + 200]
+        return blocks.render(text[span.start : span.end], node.value, value, rest=rest)
+    typed = node.tag == "tag:yaml.org,2002:str"
+    return span.lead + scalars.render(value, style=node.style, flow=flow, json=json, typed=typed)
 
 
 def _skip_properties(text: str, at: int, node: Node) -> int:
