@@ -45,7 +45,7 @@ def may_be_plain(value: str, *, flow: bool, typed: bool = False) -> bool:
         return False
     if value[:3] in ("---", "...") and value[3:4] in ("", " "):
         return False
-    if flow and (set(value) & set(",[]{}") or "? " in value or value.endswith("?")):
+    if flow and set(value) & set(",[]{}?"):  # YAML 1.1 ends a plain scalar there at a question mark
         return False
     if value[0] in "-?:":  # an indicator only when nothing or a space follows
         return value[1:2] not in ("", " ") and (value[0] == "-" or not flow)

@@ -24,7 +24,7 @@ WORDS = [
         "naïve-ümlaut",
         "emoji-🚀",
     ),
-    *("sha256:0f1e", "a b c", "x#y", "--flag=1", "http://a.b/c?d=e", "100m", "1.0.0+build"),
+    *("sha256:0f1e", "a b c", "x#y", "--flag=1", "http://a.b/c#d=e", "100m", "1.0.0+build"),
 ]
 ODD = [*WORDS, "it's", 'say "x"', "a: b", " lead", "a #b", "", "true", "1.10", "12e5", "{{ x }}", "[a]", "back\\slash"]
 COMMENTS = ["# plain", "#", "# key: value", "#\ttab", "# ünï 日本", "# 'quote \"", "# a # b", "# {x: [1, 2]}"]
