@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +44,13 @@ def run(
     input: str | None = None,  # noqa: A002 - the name that subprocess uses
     timeout: float | None = None,
     merge_stderr: bool = False,
+    listen: Callable[[str], None] | None = None,
 ) -> Completed:
     """Run a program to its end and return what it printed; a non-zero exit is not an error here.
 
     Output is decoded as UTF-8 with replacement, so hostile bytes cannot break the caller. The program gets its own
     process group; after ``timeout`` seconds the whole group is ended, so that no grandchild is left behind.
+    ``listen`` gets every line of standard output as it comes (without its end), from another thread.
 
     Raises:
         ActionError: The program is not there or may not be executed.
@@ -73,7 +76,10 @@ def run(
     data = None if input is None else input.encode()
     timed_out = False
     try:
-        out, err = process.communicate(data, timeout=timeout)
+        if listen is None:
+            out, err = process.communicate(data, timeout=timeout)
+        else:
+            out, err = _follow(process, listen, timeout), b""
     except subprocess.TimeoutExpired:
         timed_out = True
         out, err = _end(process)
@@ -90,6 +96,24 @@ def run(
         seconds=time.monotonic() - started,
         timed_out=timed_out,
     )
+
+
+def _follow(process: subprocess.Popen[bytes], listen: Callable[[str], None], timeout: float | None) -> bytes:
+    """Read standard output line by line until the program ends."""
+    read: list[bytes] = []
+
+    def take() -> None:
+        for line in process.stdout or ():
+            read.append(line)
+            listen(_text(line).rstrip("\r\n"))
+
+    reader = threading.Thread(target=take, daemon=True)
+    reader.start()
+    process.wait(timeout)
+    reader.join(_GRACE_SECONDS)
+    if process.stdout:
+        process.stdout.close()
+    return b"".join(read)
 
 
 def end_all(number: int = signal.SIGTERM) -> None:

@@ -129,7 +129,7 @@ def test_a_base_image_that_cannot_be_had_is_told_before_anything_runs(app: Path,
     played = play(app)
     assert played.code == 3
     assert "registry.example.com/team/base:1" in played.said
-    assert played.data == {}
+    assert (played.data["verdict"], played.data["stages"]) == ("error", [])
 
 
 def test_without_an_engine_the_rest_still_runs() -> None:

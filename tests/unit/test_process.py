@@ -39,3 +39,25 @@ def test_a_timeout_ends_the_grandchildren_too(tmp_path: Path) -> None:
     assert time.monotonic() - started < 10
     time.sleep(2.2)
     assert not mark.exists()
+
+
+def test_lines_come_as_they_are_printed() -> None:
+    seen: list[tuple[str, float]] = []
+    code = "import time; print('one', flush=True); time.sleep(0.6); print('two\\xff')"
+    done = run(
+        [sys.executable, "-c", code], merge_stderr=True, listen=lambda line: seen.append((line, time.monotonic()))
+    )
+    assert [line for line, _ in seen] == ["one", "two\xff"]
+    assert seen[1][1] - seen[0][1] > 0.4
+    assert done.ok
+    assert done.stdout == "one\ntwo\xff\n"
+
+
+def test_listening_ends_with_the_timeout() -> None:
+    seen: list[str] = []
+    code = "import time; print('one', flush=True); time.sleep(30)"
+    started = time.monotonic()
+    done = run([sys.executable, "-c", code], merge_stderr=True, timeout=0.5, listen=seen.append)
+    assert done.timed_out
+    assert seen == ["one"]
+    assert time.monotonic() - started < 10

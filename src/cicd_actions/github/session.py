@@ -212,7 +212,8 @@ def _check(context: RunContext, name: str, *, signed: bool) -> None:
     if not signed:
         problems.append(Problem(input="token", what="is required and was not given", fix="Give a GitHub token."))
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/(?!\.{1,2}$)[A-Za-z0-9_.-]+", name):
-        problems.append(Problem(input="repository", value=name, what="is not of the form owner/name"))
+        fix = "In a job the runner sets GITHUB_REPOSITORY; elsewhere set it to owner/name."
+        problems.append(Problem(input="repository", value=name, what="is not of the form owner/name", fix=fix))
     if urlsplit(context.api_url).scheme not in ("http", "https"):
         problems.append(Problem(input="GITHUB_API_URL", value=context.api_url, what="is not a web address"))
     if problems:

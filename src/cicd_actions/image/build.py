@@ -28,6 +28,8 @@ _NETWORK = re.compile(
     r"|429 Too Many|50[0234] [A-Z]|unexpected EOF",
     re.IGNORECASE,
 )
+# two platforms that share a layer write it at the same time; the one that comes second waits and goes on
+_TRIED_AGAIN = re.compile(r"ERROR: \(\*service\)\.Write failed: rpc error: code = Unavailable desc = ref \S+ locked")
 _PROGRESS = re.compile(r"#\d+ ")
 _NOT_FOR_THE_BUILD = ("GITHUB_TOKEN", "GH_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL")
 
@@ -121,13 +123,18 @@ def build(
             settings, builder=builder, labels=labels, layout=layout, metadata=metadata, secrets=secrets,
             write_cache=write_cache,
         )  # fmt: skip
-        done = process.run(command, env=env, merge_stderr=True)
-    if verbose:
-        _log.info("%s", done.stdout.rstrip())
+        done = process.run(command, env=env, merge_stderr=True, listen=_tell if verbose else None)
     if not done.ok:
         raise _failure(done.stdout, settings)
     complete(layout)
     return Built(layout=_verified(layout, metadata, settings.platforms), metadata=metadata, seconds=done.seconds)
+
+
+def _tell(line: str) -> None:
+    """Show a line of the build as it comes; writes that BuildKit itself tries again are no errors."""
+    if _TRIED_AGAIN.match(line):
+        line = f"(BuildKit tries again) {line.removeprefix('ERROR: ')}"
+    _log.info("%s", line)
 
 
 def _write_secrets(settings: BuildSettings, folder: Path) -> dict[str, Path]:

@@ -29,6 +29,9 @@ MANIFEST_TYPES = (
 )
 _MARKER = '{"imageLayoutVersion":"1.0.0"}'
 _ATTESTATION = "vnd.docker.reference.type"
+# the GOOS and GOARCH words of the image specification for which images are built
+_SYSTEMS = ("linux", "windows", "freebsd", "darwin")
+_ARCHITECTURES = ("amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "mips64le", "loong64", "wasm")
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?")
 _DEEPEST = 4
 _MAX_DOCUMENT = 4 * 1024 * 1024
@@ -91,6 +94,8 @@ def normalise_platform(text: str) -> str:
         raise ValueError("write os/architecture, for example linux/amd64")
     system, architecture, *variant = word.split("/")
     architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(architecture, architecture)
+    if system not in _SYSTEMS or architecture not in _ARCHITECTURES:
+        raise ValueError(f"systems are {', '.join(_SYSTEMS)}, architectures {', '.join(_ARCHITECTURES)}")
     if (architecture, variant) in (("arm64", ["v8"]), ("amd64", ["v1"])):
         variant = []
     return "/".join([system, architecture, *variant])

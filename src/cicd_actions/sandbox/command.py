@@ -59,6 +59,8 @@ def run(
         return _run(env, app, scenario, page, say=say, as_json=as_json, keep=keep, engine=engine)
     except ActionError as error:
         sys.stderr.write(f"error: {error.title}: {error}\n")
+        if as_json:
+            _print_json({"scenario": scenario, "verdict": "error", "problems": [str(error)], "stages": []})
         return error.exit_code
     except Exception:
         logging.getLogger("cicd_actions").exception("The sandbox has a defect; please report it with this traceback.")
@@ -117,8 +119,12 @@ def _print(data: dict[str, object], table: str, *, as_json: bool, kept: str) -> 
         people.write(f"kept: {kept}\n")
     people.flush()
     if as_json:
-        sys.stdout.write(json.dumps(data, indent=2) + "\n")
-        sys.stdout.flush()
+        _print_json(data)
+
+
+def _print_json(data: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+    sys.stdout.flush()
 
 
 def progress(out: TextIO, *, quiet: bool) -> Callable[[str], None]:

@@ -89,13 +89,23 @@ class Outcome:
 
 
 def compare(scenario: Scenario, stages: Sequence[Stage]) -> list[str]:
-    """Return in what the stages differ from what the scenario expects; a skipped stage is never a difference."""
-    problems = []
+    """Return in what the stages differ from what the scenario expects; a skipped stage is never a difference.
+
+    Stages that are only held back by an earlier one are told together with it, in one sentence.
+    """
+    problems: list[str] = []
+    held_back: list[str] = []
     for stage in stages:
         expected = scenario.expected_status(stage.name)
-        if stage.status not in (expected, "skipped"):
-            why = f": {stage.reason}" if stage.reason else ""
-            problems.append(f"{stage.name} is {stage.status}, the scenario expects {expected}{why}")
+        if stage.status in (expected, "skipped"):
+            continue
+        if problems and stage.status == "blocked":
+            held_back.append(stage.name)
+            continue
+        why = f": {stage.reason}" if stage.reason else ""
+        problems.append(f"{stage.name} is {stage.status}, the scenario expects {expected}{why}")
+    if held_back:
+        problems.append(f"held back by it: {', '.join(held_back)}")
     return problems
 
 

@@ -145,7 +145,7 @@ def trusted(raw: str, *, expected: Expected | None, lists_packages: bool, allow_
     try:
         return read_report(raw, expected=expected, lists_packages=lists_packages, allow_empty=allow_empty)
     except ReportError as error:
-        hint = "Nothing was judged, so nothing may be published."
+        hint = "Run the scan again and look at what the scanner says. Nothing was judged, so publish nothing."
         if error.reason in ("nothing-recognised", "no-packages"):
             hint += " If the image really has no packages (from scratch), set `allow-empty: true`."
         raise UpstreamError(

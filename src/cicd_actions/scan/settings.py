@@ -196,6 +196,8 @@ def _read_place(inputs: Inputs, source: Source, context: RunContext) -> Path:
     """Return the file or folder; in a job it must lie where the job's own files are."""
     path = (context.workspace / inputs.text(source)).resolve()
     roots = (context.workspace.resolve(), context.temp.resolve())
+    if not inputs.given(source):
+        return path
     if context.in_actions and not any(path.is_relative_to(root) for root in roots):
         inputs.problem(source, "leaves the workspace and the runner's temporary folder")
     elif source == "report" and not path.is_file():
