@@ -42,7 +42,7 @@ class Remote(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Backoff:
-    """How long to keep trying: waits of 0.25 s, growing by half, at most 8 s, 5 minutes in all.
+    """How long to keep trying: waits of 0.25 s (or an attempt's time), growing by half, at most 8 s, 5 minutes in all.
 
     ``sleep``, ``now`` and ``chance`` (0..1) are arguments for tests.
     """
@@ -56,9 +56,14 @@ class Backoff:
     now: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
 
-    def wait(self, attempt: int) -> float:
-        """The wait after a lost attempt (from 1). All of it is chance: writers that met once must not meet again."""
-        return min(self.longest, self.first * self.factor ** min(attempt - 1, 40)) * (0.1 + self.chance())
+    def wait(self, attempt: int, spent: float = 0.0) -> float:
+        """The wait after a lost attempt (from 1) that took ``spent`` seconds.
+
+        It grows from the attempt's own time, since more than one writer in that time cannot win; all of it is chance,
+        since writers that met once must not meet again.
+        """
+        first = max(self.first, spent)
+        return min(self.longest, first * self.factor ** min(attempt - 1, 40)) * (0.1 + self.chance())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +98,7 @@ def land(
     """
     started = backoff.now()
     for attempt in range(1, backoff.tries + 1):
+        begun = backoff.now()
         head = remote.head()
         current = plan({path: remote.read(path, head) for path in paths}, head)
         if dry_run or not current.additions:
@@ -100,7 +106,7 @@ def land(
         commit = remote.commit(head, current.additions, message(current))
         if commit is not None:
             return Landing(plan=current, head=head, commit=commit, attempts=attempt)
-        wait = backoff.wait(attempt)
+        wait = backoff.wait(attempt, backoff.now() - begun)
         if backoff.now() - started + wait > backoff.budget:
             break
         log.info("The branch moved while the edit was made; trying again on the new head in %.1f s.", wait)
