@@ -3,6 +3,10 @@
 The bytes outside the replaced scalars are copied, so they are equal by construction. Then both versions are parsed
 and compared node by node: everything but the values set must be the same, and those must read back as the strings
 asked for. If not, there is an error and no result.
+
+Setting the old value again restores the old bytes, except where they held more than the value: a number, boolean or
+null (comes back as a quoted string), escapes that double quotes do not need, text folded over several lines, the sign
+``+`` on a block that ends with one line break, and a plain ``?`` inside ``[]`` or ``{}`` (comes back quoted).
 """
 
 from __future__ import annotations
@@ -14,11 +18,10 @@ from dataclasses import dataclass, replace
 
 from cicd_actions.errors import ConfigError, Problem
 from cicd_actions.gitops import scalars, spans
-from cicd_actions.gitops.create import create
 from cicd_actions.gitops.keypath import KeyPath
 from cicd_actions.gitops.locate import Refused, aliases_of, find, holds, line_of
 from cicd_actions.gitops.narrow import Part, narrow
-from cicd_actions.gitops.tree import Node, Tree, parse
+from cicd_actions.gitops.tree import Node, Tree, is_valid, parse
 
 _BOM = b"\xef\xbb\xbf"
 _MOST_PARTS = 12  # each costs a look at the whole text; beyond it one tree is cheaper
@@ -86,6 +89,8 @@ def set_values(
 
 def _create(text: str, updates: Mapping[KeyPath, str], document: int | None) -> tuple[str, dict[KeyPath, Change]]:
     """Add what is missing, one key after the other; each time the whole is proven to be as before but for the key."""
+    from cicd_actions.gitops.create import create  # rarely needed, and the start of a command is most of its time
+
     added: dict[KeyPath, Change] = {}
     is_json = _is_json(text)
     for path, value in updates.items():
@@ -146,6 +151,8 @@ def _around(part: Part, parts: list[Part]) -> Part:
 def _sites_in(text: str, area: Part, updates: list[tuple[KeyPath, Part, str]]) -> list[_Site] | None:
     """The proven sites of one part, in places of the whole text."""
     part = text[area.start : area.end]
+    if not is_valid(part):  # parse() may still read it with the second parser, but the cuts were made for libyaml
+        return None
     tree = parse(part)
     lines = text.count("\n", 0, area.start)
     sites: list[_Site] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -196,6 +195,8 @@ class _Place:
         return f"'{self.path.upto(self.depth)}'" if self.depth else "the document"
 
     def _keys(self, node: Node, name: str) -> str:
+        import difflib
+
         names = [key.value for key, _ in node.pairs() if key.kind == "scalar" and key.value != "<<"]
         near = difflib.get_close_matches(name, names, n=1)
         if near:

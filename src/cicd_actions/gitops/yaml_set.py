@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 
 from cicd_actions.errors import EXIT_FAILED, EXIT_OK, ActionError, ConfigError, Problem
-from cicd_actions.gitops.diff import unified
 from cicd_actions.gitops.edit import Edit, set_values
 from cicd_actions.gitops.keypath import KeyPath, parse_update
 
@@ -52,6 +51,8 @@ def command(
         sys.stderr.write(f"error: {file}: {error}\n")
         return error.exit_code
     if diff or dry_run:
+        from cicd_actions.gitops.diff import unified
+
         click.echo(unified(str(file), data, edit.data), nl=False)
     _warn_shared(edit)
     return EXIT_FAILED if check and edit.data != data else EXIT_OK
