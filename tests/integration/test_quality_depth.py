@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 from ruamel.yaml import YAML
+from tests.support.github import stand_in
 from tests.support.quality_project import GREEN, Application, Gate, git, make_application
 
 EVAL = "def run(text):\n    return eval(text)\n"
@@ -356,3 +357,48 @@ def test_sigterm_ends_the_tests_and_leaves_nothing_behind(tmp_path: Path) -> Non
     assert gate.wait(timeout=30) == 143
     assert not Path(f"/proc/{pid.read_text()}").exists()
     assert [path.name for path in application.temp.iterdir() if path.name.startswith("quality-scratch")] == []
+
+
+# --- the ratchet against what main had
+
+
+def test_the_ratchet_compares_with_the_status_on_main(tmp_path: Path) -> None:
+    more = "def never(flag):\n    return 1 if flag else 2\n"
+    with stand_in(tmp_path / "hub") as hub:
+        hub.account("alice", name="Alice", emails=("alice@example.com",))
+        repo = hub.create_repository("acme/shop", dict(GREEN), login="alice")
+        first = repo.head("main")
+        token = hub.token("github-actions[bot]", {"acme/shop": {"contents": "write", "statuses": "write"}}, kind="job")
+        event = tmp_path / "event.json"
+        event.write_text(json.dumps({"repository": {"default_branch": "main"}}))
+
+        def gate(sha: str, branch: str, ratchet_token: str = token.reveal()) -> Gate:
+            root, temp = tmp_path / f"checkout-{sha[:8]}-{branch}", tmp_path / "temp"
+            temp.mkdir(exist_ok=True)
+            for file in temp.glob("*"):
+                if file.is_file():
+                    file.unlink()
+            git(tmp_path, "clone", "--quiet", str(repo.path), str(root))
+            git(root, "checkout", "--quiet", sha)
+            env = {
+                "GITHUB_API_URL": hub.api_url, "GITHUB_SERVER_URL": hub.url, "GITHUB_REPOSITORY": "acme/shop",
+                "GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(event), "GITHUB_SHA": sha,
+                "GITHUB_REF_NAME": branch, "INPUT_RATCHET_TOKEN": ratchet_token, "CICD_ACTIONS_RETRY_SECONDS": "1",
+            }  # fmt: skip
+            words = (*TESTS, "--coverage-ratchet", "0", "--baseline", "status")
+            return Application(root=root, temp=temp).gate(*words, env=env, actions=True)
+
+        seeding = gate(first, "main")
+        second = repo.commit_files({"shop/more.py": more}, message="More", login="alice", branch="dev")
+        fallen = gate(second, "dev")
+        hub.faults.add("GET", "/commits", status=503, times=None)
+        silent = gate(second, "dev-again")
+
+    assert (seeding.code, seeding.state("coverage")) == (0, "passed"), seeding.stdout
+    assert any("nothing to fall below" in note for note in seeding.report["notes"])
+    assert any("kept for the next run" in note for note in seeding.report["notes"])
+    assert fallen.code == 1
+    assert "coverage fell from 100.00 %" in fallen.check("coverage")["findings"][0]["message"]
+    assert any(f"main had 100.00 % at {first[:12]}" in note for note in fallen.report["notes"])
+    assert not any("kept" in note for note in fallen.report["notes"])
+    assert (silent.code, silent.state("coverage")) == (3, "unavailable")

@@ -5,7 +5,8 @@ Source: GitHub's REST page "Commit statuses". A description holds 140 characters
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from cicd_actions.github.session import Session, segment
 
@@ -49,6 +50,19 @@ def get_status(session: Session, sha: str, *, context: str) -> str:
     Raises:
         ConfigError, UpstreamError: No right (``statuses: read``), or GitHub failed.
     """
+    return str(_newest(session, sha, context).get("state", ""))
+
+
+def get_description(session: Session, sha: str, *, context: str) -> str:
+    """Return what the newest state of one context on a commit says, or an empty string when there is none.
+
+    Raises:
+        ConfigError, UpstreamError: No right (``statuses: read``), or GitHub failed.
+    """
+    return str(_newest(session, sha, context).get("description") or "")
+
+
+def _newest(session: Session, sha: str, context: str) -> Mapping[str, Any]:
     answer = session.call(
         "GET",
         f"/commits/{segment(sha)}/status",
@@ -58,4 +72,4 @@ def get_status(session: Session, sha: str, *, context: str) -> str:
         needs="statuses: read",
     )
     rows = answer.data.get("statuses", []) if answer.ok else []
-    return next((str(row["state"]) for row in rows if row["context"] == context), "")
+    return next((row for row in rows if row["context"] == context), {})

@@ -28,6 +28,7 @@ from cicd_actions.quality.known import accept, write_known
 from cicd_actions.quality.model import CheckResult, decide
 from cicd_actions.quality.numbers import judge_numbers
 from cicd_actions.quality.project import Project, read_project
+from cicd_actions.quality.ratchet import keep, read_recorded
 from cicd_actions.quality.result import Result
 from cicd_actions.quality.revision import read_revision
 from cicd_actions.quality.sarif import as_sarif
@@ -64,17 +65,12 @@ def _run(settings: Settings, context: RunContext, today: datetime.date) -> Resul
     change = read_change(settings.base, revision, context) if wants_change else None
     reports = _make_reports(settings, context)
     outcome = _play(settings, context, project, reports, _only(settings, project, change))
-    judged = judge_numbers(settings, project, change, outcome.results, reports / "coverage.json")
-    results = add_fingerprints(judged.results, revision.root)
-    before = results
-    if settings.known is not None:
-        results = accept(results, settings.known, today, complete=not settings.only_changed and not settings.paths)
+    recorded = read_recorded(settings, context, revision)
+    judged = judge_numbers(settings, project, change, outcome.results, reports / "coverage.json", recorded)
+    found = add_fingerprints(judged.results, revision.root)
+    results, notes = _against_the_list(settings, context, found, today)
     verdict, exit_code = decide(results, settings.expected)
-    notes = outcome.notes
-    if settings.write_baseline:
-        owner = context.actor or context.env.get("USER", "") or "nobody"
-        number = write_known(settings.write_baseline, before, settings.known or (), owner=owner, today=today)
-        notes = (*notes, f"wrote {count(number, 'known finding')} to {settings.write_baseline}")
+    kept = keep(settings, context, revision, judged.coverage, verdict)
     result = Result(
         verdict=verdict,
         exit_code=exit_code,
@@ -84,7 +80,7 @@ def _run(settings: Settings, context: RunContext, today: datetime.date) -> Resul
         patch=judged.patch,
         change=change,
         tests=outcome.tests,
-        notes=notes,
+        notes=(*outcome.notes, *notes, *kept),
         tools={name: importlib.metadata.version(_TOOLS[name]) for name in settings.checks if name in _TOOLS},
         report=reports / "report.json",
         seconds=time.monotonic() - started,
@@ -92,6 +88,20 @@ def _run(settings: Settings, context: RunContext, today: datetime.date) -> Resul
     )
     _leave(result, project)
     return result
+
+
+def _against_the_list(
+    settings: Settings, context: RunContext, found: tuple[CheckResult, ...], today: datetime.date
+) -> tuple[tuple[CheckResult, ...], tuple[str, ...]]:
+    """The results with known findings accepted, and a note where a new list was written."""
+    notes: tuple[str, ...] = ()
+    if settings.write_baseline:
+        owner = context.actor or context.env.get("USER", "") or "nobody"
+        number = write_known(settings.write_baseline, found, settings.known or (), owner=owner, today=today)
+        notes = (f"wrote {count(number, 'known finding')} to {settings.write_baseline}",)
+    if settings.known is None:
+        return found, notes
+    return accept(found, settings.known, today, complete=not settings.only_changed and not settings.paths), notes
 
 
 def _with_configured(settings: Settings, project: Project) -> Settings:

@@ -39,7 +39,13 @@ INPUTS = (
     ),
     Input(
         "baseline",
-        "What the ratchet compares with: a percentage, or the path of an earlier report of this gate.",
+        "What the ratchet compares with: a percentage, the path of an earlier report of this gate, or status: what "
+        "the gate kept as a commit status on the target branch.",
+    ),
+    Input(
+        "ratchet-token",
+        "Token for a baseline that is kept as a status; needs contents: read and statuses: write.",
+        secret=True,
     ),
     Input(
         "custom-checks",

@@ -54,7 +54,8 @@ def judge_coverage(
     state = State.FINDINGS if findings else State.PASSED
     demands = [f"floor {_short(floor)} %"] if floor is not None else []
     demands += [f"baseline {format_percent(baseline)} %"] if ratchet is not None and baseline is not None else []
-    return CheckResult(check="coverage", state=state, detail=f"{coverage} % covered ({', '.join(demands)})",
+    against = f" ({', '.join(demands)})" if demands else ""
+    return CheckResult(check="coverage", state=state, detail=f"{coverage} % covered{against}",
                        remedy=_REMEDY if findings else "", findings=tuple(findings))  # fmt: skip
 
 

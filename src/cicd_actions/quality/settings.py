@@ -43,6 +43,8 @@ class Settings:
     coverage_floor: Fraction | None
     coverage_ratchet: Fraction | None
     baseline: Fraction | None
+    baseline_in_status: bool
+    ratchet_token: Secret
     known: tuple[Known, ...] | None
     write_baseline: Path | None
     base: str
@@ -86,6 +88,8 @@ def load(inputs: Inputs, context: RunContext) -> Settings:
         coverage_floor=floor,
         coverage_ratchet=ratchet,
         baseline=baseline,
+        baseline_in_status=_in_status(inputs),
+        ratchet_token=inputs.secret("ratchet-token"),
         known=_known(inputs, directory),
         write_baseline=_below_roots(inputs, "write-baseline", context, directory, folder=False),
         base=_base(inputs),
@@ -181,8 +185,18 @@ def _ratchet(inputs: Inputs, directory: Path) -> tuple[Fraction | None, Fraction
     return ratchet, baseline
 
 
+def _in_status(inputs: Inputs) -> bool:
+    wanted = inputs.text("baseline").lower() == "status"
+    if wanted and not inputs.given("ratchet-token"):
+        fix = "Give the job's token, and the job the permission statuses: write."
+        inputs.problem("ratchet-token", "is required for baseline: status", fix)
+    return wanted
+
+
 def _baseline(inputs: Inputs, directory: Path) -> Fraction | None:
     text = inputs.text("baseline")
+    if text.lower() == "status":
+        return None
     if re.fullmatch(r"\d+(\.\d+)?%?", text):
         return _percentage(inputs, "baseline")
     try:
@@ -246,7 +260,7 @@ def _safety_database(inputs: Inputs, directory: Path) -> Path | None:
 
 def _timeout(inputs: Inputs) -> float:
     seconds = inputs.duration("timeout")
-    if seconds <= 0:
+    if seconds <= 0 and re.fullmatch(r"0+[smhd]?", inputs.text("timeout")):
         inputs.problem("timeout", "must be longer than nothing", "Write for example 90s or 15m.")
     return seconds
 
