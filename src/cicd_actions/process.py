@@ -45,12 +45,15 @@ def run(
     timeout: float | None = None,
     merge_stderr: bool = False,
     listen: Callable[[str], None] | None = None,
+    own_session: bool = True,
 ) -> Completed:
     """Run a program to its end and return what it printed; a non-zero exit is not an error here.
 
     Output is decoded as UTF-8 with replacement, so hostile bytes cannot break the caller. The program gets its own
     process group; after ``timeout`` seconds the whole group is ended, so that no grandchild is left behind.
     ``listen`` gets every line of standard output as it comes (without its end), from another thread.
+    A program gets a session of its own too, and so no terminal to ask at, unless ``own_session`` is False: the kernel
+    shares processor time between sessions, so programs that may wait for others belong into one.
 
     Raises:
         ActionError: The program is not there or may not be executed.
@@ -65,7 +68,8 @@ def run(
             stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if merge_stderr else subprocess.PIPE,
-            start_new_session=True,
+            start_new_session=own_session,
+            process_group=None if own_session else 0,
         )
     except OSError as error:
         raise ActionError(
