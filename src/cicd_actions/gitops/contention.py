@@ -90,11 +90,10 @@ def land(
     Args:
         plan: Makes the plan from path -> content and the head's SHA; its errors end it, nothing is written.
         message: Makes the commit's message.
-        backoff: How long to keep trying.
         dry_run: Stop before the commit.
 
     Raises:
-        ActionError, ConfigError, UpstreamError: From plan or remote; UpstreamError when every race was lost.
+        ActionError: From plan or remote; UpstreamError when every race was lost.
     """
     started = backoff.now()
     for attempt in range(1, backoff.tries + 1):

@@ -111,7 +111,9 @@ def _set_in_whole(text: str, updates: Mapping[KeyPath, str], document: int | Non
     sites = [_site(tree, text, *update, document=document, is_json=is_json) for update in updates.items()]
     problems = [site for site in sites if isinstance(site, Problem)]
     if problems:
-        raise ConfigError(*problems, hint="Nothing was written.")
+        raise ConfigError(
+            *problems, hint="Name keys that are there, or add new ones with create-missing. Nothing was written."
+        )
     edits = [site for site in sites if isinstance(site, _Site)]
     result = _apply(text, edits)
     if result != text:

@@ -81,7 +81,11 @@ def make_plan(files: Mapping[str, bytes | None], updates: Mapping[KeyPath, str],
             continue
         problems += _halves(path, data, updates)
     if problems:
-        raise ConfigError(*problems, hint="Nothing was written.")
+        hint = (
+            "Correct the keys in `updates` (without a digest in the file: image.tag={tag} alone), or let missing "
+            "ones be added with create-missing. Nothing was written."
+        )
+        raise ConfigError(*problems, hint=hint)
     held = (remark for path, edit in edits.items() for remark in _held(path, files[path] or b"", edit, rules))
     remarks = (*held, *_judged(edits, rules), *_shared(edits))
     diff = "".join(unified(path, files[path] or b"", edit.data) for path, edit in edits.items())
