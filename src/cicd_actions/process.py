@@ -60,14 +60,37 @@ def run(
     """
     words = tuple(str(word) for word in argv)
     started = time.monotonic()
+    stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
+    stderr = subprocess.STDOUT if merge_stderr else subprocess.PIPE
+    process = _start(words, cwd=cwd, env=env, stdin=stdin, stderr=stderr, own_session=own_session)
+    out, err, timed_out = _finish(process, None if input is None else input.encode(), timeout, listen)
+    return Completed(
+        argv=words,
+        returncode=process.returncode,
+        stdout=_text(out),
+        stderr=_text(err),
+        seconds=time.monotonic() - started,
+        timed_out=timed_out,
+    )
+
+
+def _start(
+    words: Sequence[str],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    stdin: int,
+    stderr: int,
+    own_session: bool,
+) -> subprocess.Popen[bytes]:
     try:
         process = subprocess.Popen(
             words,
             cwd=cwd,
             env=None if env is None else dict(env),
-            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if merge_stderr else subprocess.PIPE,
+            stderr=stderr,
             start_new_session=own_session,
             process_group=None if own_session else 0,
         )
@@ -77,29 +100,26 @@ def run(
             hint=f"Install {Path(words[0]).name} or put it on PATH.",
         ) from error
     _running.add(process)
-    data = None if input is None else input.encode()
-    timed_out = False
+    return process
+
+
+def _finish(
+    process: subprocess.Popen[bytes], data: bytes | None, timeout: float | None, listen: Callable[[str], None] | None
+) -> tuple[bytes, bytes, bool]:
+    """What it printed on both streams, and whether it had to be ended."""
     try:
         if listen is None:
             out, err = process.communicate(data, timeout=timeout)
         else:
             out, err = _follow(process, listen, timeout), b""
     except subprocess.TimeoutExpired:
-        timed_out = True
-        out, err = _end(process)
+        return *_end(process), True
     except BaseException:
         _end(process)
         raise
     finally:
         _running.discard(process)
-    return Completed(
-        argv=words,
-        returncode=process.returncode,
-        stdout=_text(out),
-        stderr=_text(err),
-        seconds=time.monotonic() - started,
-        timed_out=timed_out,
-    )
+    return out, err, False
 
 
 def _follow(process: subprocess.Popen[bytes], listen: Callable[[str], None], timeout: float | None) -> bytes:
