@@ -226,6 +226,18 @@ def test_only_changed_files_are_linted(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_the_slowest_tests_are_named(tmp_path: Path) -> None:
+    slow = "import time\n\n\ndef test_slow():\n    time.sleep(1.1)\n"
+    application = make_application(tmp_path, {**GREEN, "tests/test_slow.py": slow})
+
+    gate = application.gate(*TESTS, actions=True)
+
+    assert gate.report["tests"]["slowest"][0]["test"] == "tests.test_slow::test_slow"
+    (line,) = [line for line in gate.summary.splitlines() if line.startswith("Slowest: ")]
+    assert "slow (1." in line
+    assert "prices" not in line
+
+
 # --- flaky tests
 
 FLAKY = (

@@ -36,7 +36,8 @@ def as_json(result: Result) -> str:
         "checks": [_check_json(check) for check in result.checks],
     }
     if tests := result.tests:
-        report["tests"] = {**count_tests(tests), "seconds": round(tests.seconds, 3)}
+        slowest = [{"test": name, "seconds": round(seconds, 3)} for name, seconds in tests.slowest]
+        report["tests"] = {**count_tests(tests), "seconds": round(tests.seconds, 3), "slowest": slowest}
     if coverage:
         files = [{"file": f.file, "covered": f.covered, "total": f.total} for f in coverage.files]
         report["coverage"] = {

@@ -19,6 +19,7 @@ _PLACES = (
     re.compile(r'^\s*File "(?P<file>[^"\n]+)", line (?P<line>\d+)', re.MULTILINE),  # native tracebacks
 )
 _MESSAGE_LENGTH = 500
+_SLOWEST = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ def read_junit(path: Path, project: Project) -> JUnit | None:
             errors=sum(int(suite.get("errors", "0")) for suite in suites),
             skipped=sum(int(suite.get("skipped", "0")) for suite in suites),
             seconds=sum(float(suite.get("time", "0")) for suite in suites),
+            slowest=_slowest(suites),
         )
     except (OSError, ValueError, ElementTree.ParseError):
         return None
@@ -59,6 +61,11 @@ def read_junit(path: Path, project: Project) -> JUnit | None:
                 (failures if collected else not_collected).append(finding)
     return JUnit(counts=counts, failures=tuple(failures), not_collected=tuple(not_collected),
                  passed=frozenset(passed))  # fmt: skip
+
+
+def _slowest(suites: list[ElementTree.Element]) -> tuple[tuple[str, float], ...]:
+    times = [(_name(case), float(case.get("time") or 0)) for suite in suites for case in suite.iter("testcase")]
+    return tuple(sorted(times, key=lambda row: -row[1])[:_SLOWEST])
 
 
 def failing_place(text: str, project: Project) -> tuple[str, int]:

@@ -95,7 +95,7 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class TestCounts:
-    """What the test run counted."""
+    """What the test run counted; ``slowest`` are the longest tests with their seconds."""
 
     __test__ = False  # not a test class, whatever its name says to pytest
 
@@ -104,6 +104,7 @@ class TestCounts:
     errors: int
     skipped: int
     seconds: float
+    slowest: tuple[tuple[str, float], ...] = ()
 
     @property
     def passed(self) -> int:

@@ -13,6 +13,7 @@ from cicd_actions.runner.report import Annotation, Level
 
 _SUMMARY_FINDINGS = 100
 _TEXT_FINDINGS = 50
+_SLOW_SECONDS = 1.0  # nobody needs to know which of the quick tests is the least quick
 _MARKS = {
     State.PASSED: "✅ passed",
     State.FINDINGS: "❌ findings",
@@ -130,6 +131,9 @@ def _numbers(result: Result) -> str:
     if tests := result.tests:
         lines.append(f"**Tests:** {tests.passed} passed, {tests.failed} failed, {tests.errors} errors, {tests.skipped} "
                      f"skipped in {tests.seconds:.1f} s.")  # fmt: skip
+        slow = [f"{cell(name)} ({seconds:.1f} s)" for name, seconds in tests.slowest if seconds >= _SLOW_SECONDS]
+        if slow:
+            lines.append("Slowest: " + ", ".join(slow) + ".")
     if coverage := result.coverage:
         lines.append(f"**Coverage:** {coverage} % ({coverage.covered} of {coverage.total} statements and branches).")
         worst = sorted((f for f in coverage.files if f.covered < f.total), key=lambda f: f.covered - f.total)[:5]
