@@ -71,10 +71,7 @@ def load(inputs: Inputs, context: RunContext) -> Settings:
     Raises:
         ConfigError: With every wrong input.
     """
-    directory = inputs.path("working-directory", root=context.workspace)
-    if not directory.is_dir():
-        inputs.problem("working-directory", "is no folder", _CHECKOUT_FIX)
-    floor = _percentage(inputs, "coverage-floor") if inputs.given("coverage-floor") else None
+    directory = _directory(inputs, context)
     ratchet, baseline = _ratchet(inputs, directory)
     settings = Settings(
         directory=directory,
@@ -85,7 +82,7 @@ def load(inputs: Inputs, context: RunContext) -> Settings:
         custom=read_custom(inputs, ALL_CHECKS),
         paths=_existing(inputs, "paths", directory),
         tests=_existing(inputs, "tests", directory),
-        coverage_floor=floor,
+        coverage_floor=_floor(inputs, "coverage-floor"),
         coverage_ratchet=ratchet,
         baseline=baseline,
         baseline_in_status=_in_status(inputs),
@@ -93,7 +90,7 @@ def load(inputs: Inputs, context: RunContext) -> Settings:
         known=_known(inputs, directory),
         write_baseline=_below_roots(inputs, "write-baseline", context, directory, folder=False),
         base=_base(inputs),
-        patch_floor=_percentage(inputs, "patch-coverage-floor") if inputs.given("patch-coverage-floor") else None,
+        patch_floor=_floor(inputs, "patch-coverage-floor"),
         only_changed=inputs.flag("only-changed"),
         rerun_failed=inputs.integer("rerun-failed", minimum=0, maximum=1) == 1,
         allow_flaky=inputs.flag("allow-flaky"),
@@ -111,6 +108,17 @@ def load(inputs: Inputs, context: RunContext) -> Settings:
 
 
 _CHECKOUT_FIX = "Name a folder of the checkout; actions/checkout must have run before this step."
+
+
+def _directory(inputs: Inputs, context: RunContext) -> Path:
+    directory = inputs.path("working-directory", root=context.workspace)
+    if not directory.is_dir():
+        inputs.problem("working-directory", "is no folder", _CHECKOUT_FIX)
+    return directory
+
+
+def _floor(inputs: Inputs, name: str) -> Fraction | None:
+    return _percentage(inputs, name) if inputs.given(name) else None
 
 
 def _python_version(inputs: Inputs) -> str:
