@@ -7,6 +7,7 @@ Options come from the ``INPUTS`` of a stage's ``settings`` module, so that the c
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -86,11 +87,19 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.Abort:
-        return 130
+        sys.stderr.write("interrupted\n")
+        return _usage_end(argv, "interrupted", 130)
     except click.ClickException as error:
         error.show()
-        return EXIT_CONFIG
+        return _usage_end(argv, error.format_message(), EXIT_CONFIG)
     return result if isinstance(result, int) else 0
+
+
+def _usage_end(argv: Sequence[str], message: str, exit_code: int) -> int:
+    """A script that asked for JSON gets one object, even when no command came to its end."""
+    if "--json" in argv:
+        sys.stdout.write(json.dumps({"error": message}) + "\n")
+    return exit_code
 
 
 def _stage_command(slug: str) -> click.Command:
@@ -124,10 +133,10 @@ def _run_stage(
     env: Mapping[str, str],
     emitter: Emitter,
 ) -> Report:
-    values = collect_values(specs, given, env)
+    values, problems = collect_values(specs, given, env)
     emitter.mask_secrets(specs, values)
     context = emitter.context()
-    settings = importlib.import_module(f"{package}.settings").load(Inputs(specs, values), context)
+    settings = importlib.import_module(f"{package}.settings").load(Inputs(specs, values, problems), context)
     action: Any = importlib.import_module(f"{package}.action")
     report: Report = action.report(action.run(settings, context))
     return report
@@ -147,11 +156,12 @@ def _option(spec: Input) -> click.Option:
     return click.Option([f"--{spec.name}"], default=None, show_default=False, **attributes)
 
 
-def collect_values(specs: Sequence[Input], given: Mapping[str, str], env: Mapping[str, str]) -> dict[str, str]:
+def collect_values(
+    specs: Sequence[Input], given: Mapping[str, str], env: Mapping[str, str]
+) -> tuple[dict[str, str], list[Problem]]:
     """Return the text of each input: the command line first, then the environment, a token last from GITHUB_TOKEN.
 
-    Raises:
-        ConfigError: A secret was given as an argument instead of a reference, or the reference leads nowhere.
+    Beside it, the secrets that were given as arguments instead of references, and references that lead nowhere.
     """
     values: dict[str, str] = {}
     problems: list[Problem] = []
@@ -170,9 +180,7 @@ def collect_values(specs: Sequence[Input], given: Mapping[str, str], env: Mappin
         else:
             if spec.secret and spec.name == "token":
                 values[spec.name] = env.get("GITHUB_TOKEN", "")
-    if problems:
-        raise ConfigError(*problems)
-    return values
+    return values, problems
 
 
 def _secret(spec: Input, reference: str, env: Mapping[str, str]) -> str:

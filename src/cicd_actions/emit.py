@@ -47,6 +47,7 @@ class Emitter:
         self._out = out
         self._err = err
         self._json = json_output
+        self._failure = ""
         self._in_actions = env.get("GITHUB_ACTIONS") == "true"
         # people read the report on stdout; with --json stdout is the object's alone
         self._text = err if json_output else out
@@ -69,6 +70,7 @@ class Emitter:
                 report = command()
                 self.emit(report)
             except ActionError as error:
+                self._failure = str(error)
                 report = self._error_report(error)
                 self.emit(report)
             except Exception:  # noqa: BLE001 - the one place where a defect becomes an exit code
@@ -92,7 +94,8 @@ class Emitter:
             self._annotate(annotation)
         self._write_files(report)
         if self._json:
-            self._out.write(json.dumps(dict(report.outputs), indent=2) + "\n")
+            data = dict(report.outputs) | ({"error": self._failure} if self._failure else {})
+            self._out.write(json.dumps(data, indent=2) + "\n")
             self._out.flush()
 
     def _write_files(self, report: Report) -> None:

@@ -98,7 +98,7 @@ def test_a_secret_is_in_no_problem_and_no_repr() -> None:
 
 def test_values_come_from_the_line_then_the_environment_then_the_job_token() -> None:
     env = {"INPUT_PUSH": "false", "INPUT_METHOD": "merge", "GITHUB_TOKEN": "t0", "INPUT_NAME": "env"}
-    values = collect_values(SPECS, {"name": "line"}, env)
+    values, _ = collect_values(SPECS, {"name": "line"}, env)
     assert values["name"] == "line"
     assert values["push"] == "false"
     assert values["method"] == "merge"
@@ -107,18 +107,23 @@ def test_values_come_from_the_line_then_the_environment_then_the_job_token() -> 
 
 def test_both_spellings_of_the_environment_are_read() -> None:
     specs = (Input("dry-run", "Plan only.", "false"),)
-    assert collect_values(specs, {}, {"INPUT_DRY-RUN": "true"}) == {"dry-run": "true"}
-    assert collect_values(specs, {}, {"INPUT_DRY_RUN": "true"}) == {"dry-run": "true"}
+    assert collect_values(specs, {}, {"INPUT_DRY-RUN": "true"}) == ({"dry-run": "true"}, [])
+    assert collect_values(specs, {}, {"INPUT_DRY_RUN": "true"}) == ({"dry-run": "true"}, [])
 
 
 def test_a_secret_as_an_argument_is_refused_without_being_shown(tmp_path: Path) -> None:
+    values, problems = collect_values(SPECS, {"token": "hunter2", "push": "maybe"}, {})
+    inputs = Inputs(SPECS, values, problems)
+    inputs.flag("push")
+    inputs.secret("token")
+    inputs.problem("token", "is required")
     with pytest.raises(ConfigError) as caught:
-        collect_values(SPECS, {"token": "hunter2"}, {})
+        inputs.finish()
+    assert [str(problem).split(":")[0] for problem in caught.value.problems] == ["token", "push"]
     assert "hunter2" not in str(caught.value)
     assert "env:NAME" in str(caught.value)
     file = tmp_path / "token"
     file.write_text("from-file\n")
-    assert collect_values(SPECS, {"token": f"file:{file}"}, {})["token"] == "from-file"
-    assert collect_values(SPECS, {"token": "env:T"}, {"T": "from-env"})["token"] == "from-env"
-    with pytest.raises(ConfigError, match="not set"):
-        collect_values(SPECS, {"token": "env:NOWHERE"}, {})
+    assert collect_values(SPECS, {"token": f"file:{file}"}, {})[0]["token"] == "from-file"
+    assert collect_values(SPECS, {"token": "env:T"}, {"T": "from-env"})[0]["token"] == "from-env"
+    assert "not set" in str(collect_values(SPECS, {"token": "env:NOWHERE"}, {})[1])

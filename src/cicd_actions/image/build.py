@@ -184,7 +184,7 @@ def _failure(output: str, settings: BuildSettings) -> ActionError:
     if "Cannot connect to the Docker daemon" in last:
         return ConfigError(last, hint="Run on a Linux runner with Docker, or set DOCKER_HOST.")
     return ActionError(
-        f"The last lines of the build:\n{tail}",
+        f"{last or 'The build ended without a word.'}\nThe last lines of the build:\n{tail}",
         hint=f"The same with the whole output: docker buildx build --file {settings.file.name} .",
         title="The build failed",
     )

@@ -41,19 +41,22 @@ class Inputs:
 
     Args:
         specs: The inputs of the command.
+        problems: What was found wrong before, such as a secret that could not be read.
         values: kebab-case name -> text; an absent or blank value means "not given", so the default counts.
 
     Every reader returns a value of its type even after a problem, so that loading goes on; ``finish`` then raises.
     """
 
-    def __init__(self, specs: Sequence[Input], values: Mapping[str, str]) -> None:
+    def __init__(self, specs: Sequence[Input], values: Mapping[str, str], problems: Sequence[Problem] = ()) -> None:
         self._specs = {spec.name: spec for spec in specs}
         self._values = values
-        self._problems: list[Problem] = []
+        self._problems = [problem for problem in problems if problem.input in self._specs]
+        # what was found before reading makes other remarks about the same input pointless
+        self._spoilt = {problem.input for problem in self._problems}
 
     def narrow(self, specs: Sequence[Input], values: Mapping[str, str] | None = None) -> Inputs:
         """Return a reader of other specs over the same values, some of them replaced, with problems of its own."""
-        return Inputs(specs, {**self._values, **(values or {})})
+        return Inputs(specs, {**self._values, **(values or {})}, self._problems)
 
     def text(self, name: str) -> str:
         """Return the value, or the default; a missing required input is a problem."""
@@ -153,6 +156,8 @@ class Inputs:
     def problem(self, name: str, what: str, fix: str = "") -> None:
         """Record a problem with this input; the value is shown unless it is a secret."""
         spec = self._specs[name]
+        if name in self._spoilt:
+            return
         value = "" if spec.secret else self._values.get(name, "").strip() or spec.default
         self._problems.append(Problem(input=name, what=what, value=value, fix=fix))
 
