@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -360,3 +362,11 @@ def test_changed_tracked_files_leave_no_tested_commit(tmp_path: Path) -> None:
     assert (gate.code, gate.outputs["tested-sha"]) == (0, "")
     assert gate.report["changed_files"] == ["shop/prices.py"]
     assert "No commit was tested" in gate.stdout
+
+
+def test_a_folder_without_a_commit_is_said_to_have_none(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("x = 1\n")
+    words = [sys.executable, "-m", "cicd_actions", "quality-gate", "--checks", "black"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "No commit was tested: this folder is no git checkout with a commit." in done.stdout

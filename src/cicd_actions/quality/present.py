@@ -73,7 +73,7 @@ def text(result: Result) -> str:
     lines += [
         "",
         headline(result),
-        f"tested commit: {result.revision.tested_sha or 'none'}",
+        _tested(result),
         f"report: {result.report}",
     ]
     return "\n".join(lines) + "\n"
@@ -97,7 +97,7 @@ def annotate(result: Result) -> tuple[Annotation, ...]:
         if not finding.known
     ]  # fmt: skip
     if result.revision.changed:
-        found.append(Annotation(level="warning", title="quality-gate", message=_changed(result)))
+        found.append(Annotation(level="warning", title="quality-gate", message=_tested(result)))
     return tuple(found)
 
 
@@ -113,17 +113,20 @@ def _row(check: CheckResult) -> tuple[str, ...]:
 
 
 def _commit_line(result: Result) -> str:
-    if result.revision.changed:
-        return cell(_changed(result))
-    if not result.revision.sha:
-        return "This folder is no git checkout, so no commit was tested."
+    if not result.revision.tested_sha:
+        return cell(_tested(result))
     return f"Commit `{result.revision.sha}`, {result.seconds:.1f} s."
 
 
-def _changed(result: Result) -> str:
+def _tested(result: Result) -> str:
+    """The commit that the verdict is about, or why there is none."""
+    if not result.revision.sha:
+        return "No commit was tested: this folder is no git checkout with a commit."
+    if not result.revision.changed:
+        return f"tested commit: {result.revision.sha}"
     names = ", ".join(result.revision.changed[:5])
     number = count(len(result.revision.changed), "tracked file")
-    return f"No commit was tested: {number} differ from commit {result.revision.sha[:12]} ({names})."
+    return f"No commit was tested: {number} changed since commit {result.revision.sha[:12]} ({names})."
 
 
 def _numbers(result: Result) -> str:

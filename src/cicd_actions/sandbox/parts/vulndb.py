@@ -45,7 +45,7 @@ _DISTRIBUTIONS = {
     "debian": {
         "ID": "debian",
         "Name": "Debian Security Tracker",
-        "URL": "https://salsa.debian.org/security-tracker-team/security-tracker",
+        "URL": "https://nvd.nist.gov/",
     },
     "alpine": {"ID": "alpine", "Name": "Alpine Secdb", "URL": "https://secdb.alpinelinux.org/"},
 }
